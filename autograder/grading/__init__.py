@@ -1,0 +1,1 @@
+"""Everything that sees answers. Instructors only: neither the wheel nor the students' bundle holds this folder."""
