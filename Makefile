@@ -88,6 +88,8 @@ $(READY): pyproject.toml
 	    $(PIP) install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) 'torch>=2.11,<3'; }; \
 	fi
 	@echo "[3/3] everything else (2 to 4 minutes the first time)"
-	@$(PIP) install --editable '.[notebooks,instructors,dev]'
+	@rm -f $(VENV)/.failed
+	@{ $(PIP) install --editable '.[notebooks,instructors,dev]' || touch $(VENV)/.failed; } | \
+	  grep -v --line-buffered '^Requirement already satisfied'; test ! -e $(VENV)/.failed
 	@rm -f $(VENV)/.ready-*
 	@touch $@

@@ -127,7 +127,7 @@ def main() -> int:
     if unknown := [part for part in arguments.parts if part not in PARTS]:
         parser.error(f"no part named {', '.join(unknown)}; there are: {', '.join(PARTS)}")
 
-    files = sorted(arguments.tests.glob("test_*.py"))
+    files = sorted(arguments.tests.rglob("test_*.py"))
     if arguments.list:
         for file in files:
             print(f"{part_of(file):<12} {file.name}")

@@ -1,5 +1,7 @@
 """The project around the code: what is installed, what students get, and what its files must not say."""
 
+import ast
+import importlib.metadata
 import re
 import shutil
 import subprocess
@@ -16,6 +18,9 @@ PYPROJECT = "pyproject.toml"
 # Where conda-forge calls a package something else.
 CONDA_NAMES = {"torch": "pytorch", "build": "python-build"}
 
+# Imported only where a user asks for it, with a message that says what to install.
+OPTIONAL = {"mne"}
+
 REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)\s*(?P<range>[^;\s]*)")
 
 
@@ -24,6 +29,27 @@ def name_and_range(requirement: str) -> tuple[str, str]:
     match = REQUIREMENT.match(requirement)
     assert match, f"not a requirement: {requirement!r}"
     return match["name"].lower(), match["range"]
+
+
+def imported(folder: Path) -> set[str]:
+    """The top-level names that a package's files import, wherever in the file."""
+    names = set()
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.split(".")[0])
+    return names
+
+
+def requirements_of(package: str) -> set[str]:
+    """What an installed package always needs; nothing for one that this system has no use for."""
+    try:
+        listed = importlib.metadata.requires(package) or []
+    except importlib.metadata.PackageNotFoundError:
+        return set()
+    return {name_and_range(one)[0] for one in listed if "extra ==" not in one}
 
 
 def tracked_files(project: Path) -> list[Path]:
@@ -94,6 +120,17 @@ def test_colabs_versions_are_accepted(declared: dict[str, str], package: str, ve
     from packaging.specifiers import SpecifierSet
 
     assert version in SpecifierSet(declared[package])
+
+
+def test_every_package_that_is_imported_is_asked_for(project: Path, declared: dict[str, str]) -> None:
+    # What a package needs in order to be used comes with it: nbgrader's database layer, Jinja's markup strings.
+    needed = {one for name in declared for one in requirements_of(name)}
+    known = {*declared, *needed}
+    distributions = importlib.metadata.packages_distributions()
+    ours = {"autograder", "course"}
+    for name in (imported(project / "autograder") | imported(project / "course")) - ours - OPTIONAL - sys.stdlib_module_names:
+        providers = {provider.lower() for provider in distributions.get(name, [])}
+        assert providers & known, f"{name} is imported, but pyproject.toml does not ask for it"
 
 
 def test_wheel_has_what_a_notebook_needs(wheel: list[str]) -> None:
