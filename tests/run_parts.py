@@ -140,6 +140,7 @@ def main() -> int:
         if part in PATTERNS and not mine:
             continue
         console.rule(part, align="left")
+        sys.stdout.flush()  # before the part's own processes write to the same place
         results.append(run_commands(part) if part in COMMANDS else run_tests(part, mine))
     show(results, console)
     return int(any(result.failed for result in results) or not any(result.passed for result in results))

@@ -133,6 +133,13 @@ def test_every_package_that_is_imported_is_asked_for(project: Path, declared: di
         assert providers & known, f"{name} is imported, but pyproject.toml does not ask for it"
 
 
+def test_the_light_package_is_enough_for_check_and_the_command_line() -> None:
+    instructors_only = ["h5py", "jupytext", "nbclient", "nbconvert", "nbformat", "nbgrader", "pandas", "pynwb", "scipy", "sklearn"]
+    blocked = f"import sys; sys.modules.update(dict.fromkeys({instructors_only}))"
+    ran = subprocess.run([sys.executable, "-c", f"{blocked}; import autograder.__main__, course.plots"], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_wheel_has_what_a_notebook_needs(wheel: list[str]) -> None:
     assert "autograder/__init__.py" in wheel
     assert "autograder/answers/99_test.safetensors" in wheel
