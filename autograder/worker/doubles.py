@@ -25,6 +25,9 @@ FUNCTIONS = {
     "attention": attention,
     "softmax": lambda x, dim: F.softmax(x, dim=dim),
     "attention_scores": lambda q, k: q @ k.transpose(-2, -1),
+    "dot_product": lambda a, b: (a * b).sum(dim=-1),
+    "cosine_similarity": lambda a, b: F.cosine_similarity(a, b, dim=-1),  # zero vectors give 0
+    "nearest": lambda query, embeddings, k: F.cosine_similarity(query, embeddings, dim=-1).topk(k).indices,
 }
 
 
