@@ -80,7 +80,7 @@ def perform(request: Request, namespace: dict[str, Any], dtype: torch.dtype = to
             return _VERBS[request.verb](request, namespace, dtype)
         except Unfit as unfit:
             return Failure("Unfit", str(unfit))
-        except Exception as error:  # noqa: BLE001 - whatever student code raises is its answer
+        except Exception as error:  # whatever student code raises is its answer
             return failure(error, namespace)
 
 
@@ -91,7 +91,11 @@ def failure(error: BaseException, namespace: Mapping[str, Any]) -> Failure:
         if frame.f_globals is namespace:
             summary = traceback.FrameSummary(frame.f_code.co_filename, number, frame.f_code.co_name)
             line = (summary.line or "").strip() or line
-    return Failure(type(error).__name__, str(error)[:2000], line[:200])
+    try:
+        message = str(error)
+    except Exception:  # a student's exception class may fail to say what it is
+        message = ""
+    return Failure(type(error).__name__, message[:2000], line[:200])
 
 
 @contextmanager
