@@ -1,0 +1,322 @@
+"""Pictures for the notebooks: attention maps, masks, populations of neurons, vectors, one palette for all lessons.
+
+Every function takes tensors or arrays and draws with matplotlib, on `ax` if that is given (or makes a plotly figure, where it says so).
+Nothing is returned, so that a cell may end with a picture and show nothing else.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+
+#: One color each for query, key, value, and attention weight, in every figure of the course. Told apart with any kind of color vision.
+QUERY, KEY, VALUE, WEIGHT = "#0072B2", "#D55E00", "#009E73", "#AA3377"
+#: The same, pale, for filling boxes.
+PALE = {QUERY: "#D6EAF5", KEY: "#FBE3D3", VALUE: "#D3F0E6", WEIGHT: "#F5DFEC"}
+INK, MUTED, FAINT = "#222222", "#707070", "#E6E6E6"
+
+#: Colors, markers and dashes of the lines in a plot, so that no two differ by color alone.
+LINES = [(QUERY, "o", "-"), (KEY, "s", "--"), (VALUE, "^", "-."), (WEIGHT, "D", ":"), (MUTED, "v", (0, (5, 1, 1, 1, 1, 1)))]
+
+WEIGHT_MAP = LinearSegmentedColormap.from_list("weights", ["#FFFFFF", "#E7B5D0", WEIGHT, "#3B0A26"])
+
+
+@contextmanager
+def needs(*names: str) -> Iterator[None]:
+    """Draw a picture that needs the reader's own code: where that is not written yet, or fails, say so in a sentence instead.
+
+    names: the exercises that the picture uses, for the sentence.
+    """
+    wanted = " and ".join(f"`{name}`" for name in names)
+    try:
+        yield
+    except Exception as error:  # whatever the reader's code raises, the notebook goes on
+        plt.close("all")
+        missing = isinstance(error, NameError) and error.name in names
+        if missing or isinstance(error, NotImplementedError):
+            print(f"This picture is drawn with your own {wanted}. Write it above, run its cell, then run this cell again.")
+        else:
+            print(
+                f"This picture is drawn with your own {wanted}; on the way came {type(error).__name__}: {error}. The check above says more."
+            )
+
+
+def attention_map(
+    weights: Any, queries: Sequence[str] | None = None, keys: Sequence[str] | None = None, title: str = "", ax: Axes | None = None
+) -> None:
+    """Attention weights (T_q, T_k) as a heat map: a row for each query, a column for each key, and numbers where there is room.
+
+    Raises ValueError if `weights` has not exactly two axes.
+    """
+    weights = _array(weights)
+    if weights.ndim != 2:
+        raise ValueError(
+            f"attention_map draws one table of weights (T_q, T_k), and was given the shape {weights.shape}; pick one, e.g. weights[0]"
+        )
+    ax = ax or _axes(weights.shape)
+    ax.imshow(weights, cmap=WEIGHT_MAP, vmin=0, vmax=1, aspect="equal")
+    if weights.size <= 64:
+        for (i, j), weight in np.ndenumerate(weights):
+            ax.text(j, i, f"{weight:.2f}", ha="center", va="center", fontsize=9, color="white" if weight > 0.5 else INK)
+    _name_ticks(ax, weights.shape, queries, keys)
+    ax.set_title(title, fontsize=11)
+
+
+def attention_maps(
+    tables: Mapping[str, Any], queries: Sequence[str] | None = None, keys: Sequence[str] | None = None, width: float = 3.2
+) -> None:
+    """Several attention maps side by side. tables: title -> weights (T_q, T_k). width: of each, in inches."""
+    _, axes = plt.subplots(1, len(tables), figsize=(width * len(tables), width), squeeze=False, layout="constrained")
+    for ax, (title, weights) in zip(axes[0], tables.items(), strict=True):
+        attention_map(weights, queries, keys, title, ax)
+
+
+def mask_map(mask: Any, title: str = "", queries: str = "query", keys: str = "key", ax: Axes | None = None) -> None:
+    """A mask (T_q, T_k), True = may attend, as filled (may) and hatched (may not) squares."""
+    mask = _array(mask).astype(bool)
+    ax = ax or _axes(mask.shape)
+    for (i, j), allowed in np.ndenumerate(mask):
+        style = {"facecolor": WEIGHT} if allowed else {"facecolor": "white", "hatch": "////"}
+        ax.add_patch(plt.Rectangle((j - 0.5, i - 0.5), 1, 1, edgecolor="#BBBBBB", linewidth=0.8, **style))
+    ax.set(xlim=(-0.5, mask.shape[1] - 0.5), ylim=(mask.shape[0] - 0.5, -0.5), aspect="equal", xlabel=keys, ylabel=queries)
+    ax.set_xticks(range(mask.shape[1]))
+    ax.set_yticks(range(mask.shape[0]))
+    ax.set_title(title, fontsize=11)
+
+
+def population(
+    rates: Any,
+    events: Mapping[str, float] | None = None,
+    title: str = "",
+    rows: str = "neuron",
+    columns: str = "time bin",
+    ax: Axes | None = None,
+) -> None:
+    """Activity of a population (time, neurons) as a heat map, time to the right; `events` are marked: name -> time bin."""
+    rates = _array(rates)
+    ax = ax or plt.subplots(figsize=(6.5, 3.2), layout="constrained")[1]
+    image = ax.imshow(rates.T, aspect="auto", cmap="cividis", interpolation="nearest", origin="lower")
+    ax.figure.colorbar(image, ax=ax, label="spikes per bin")
+    for name, when in (events or {}).items():
+        ax.axvline(when, color="white", linestyle="--", linewidth=1.2)
+        ax.text(when + 0.1, rates.shape[1] - 0.8, name, color="white", fontsize=10, va="top")
+    ax.set(xlabel=columns, ylabel=rows, title=title)
+
+
+def curves(
+    x: Any,
+    lines: Mapping[str, Any],
+    xlabel: str,
+    ylabel: str,
+    title: str = "",
+    log: str = "",
+    events: Mapping[str, float] | None = None,
+    ax: Axes | None = None,
+) -> None:
+    """Named lines over a common x, each with its own color, marker and dash. log: "x", "y" or "xy". events: name -> x, marked."""
+    ax = ax or plt.subplots(figsize=(6.5, 3.4), layout="constrained")[1]
+    for (name, y), (color, marker, dash) in zip(lines.items(), LINES * len(lines), strict=False):
+        ax.plot(_array(x), _array(y), label=name, color=color, marker=marker, linestyle=dash, markersize=4.5)
+    if "x" in log:
+        ax.set_xscale("log", base=2)
+    if "y" in log:
+        ax.set_yscale("log")
+    for name, when in (events or {}).items():
+        ax.axvline(when, color=MUTED, linewidth=1)
+        ax.annotate(f" {name}", (when, 1), xycoords=("data", "axes fraction"), color=MUTED, fontsize=9, va="top")
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    ax.legend(frameon=False, fontsize=9)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def vectors(
+    arrows: Mapping[str, Any], colors: Sequence[str] | None = None, title: str = "", limit: float | None = None, ax: Axes | None = None
+) -> None:
+    """Vectors of the plane as arrows from the origin. arrows: name -> (2,)."""
+    ax = ax or plt.subplots(figsize=(4, 4), layout="constrained")[1]
+    ends = {name: _array(end) for name, end in arrows.items()}
+    limit = limit or 1.3 * max(float(np.abs(end).max()) for end in ends.values())
+    for i, ((name, end), color) in enumerate(zip(ends.items(), colors or [line[0] for line in LINES] * len(ends), strict=False)):
+        ax.annotate("", end, (0, 0), arrowprops={"arrowstyle": "-|>", "color": color, "lw": 2, "shrinkA": 0, "shrinkB": 0})
+        # The first label stands below its arrow's tip, the others above, so that arrows in line keep their names apart.
+        ax.annotate(name, end, (0, 7 if i else -13), textcoords="offset points", color=color, fontsize=10, ha="center")
+    ax.axhline(0, color=FAINT, zorder=0)
+    ax.axvline(0, color=FAINT, zorder=0)
+    ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", title=title)
+
+
+def plane(points: Mapping[str, Any], angles: Any, title: str = "", limit: float | None = None) -> None:
+    """Points of the plane, a panel for each name: name -> (trials, 2). angles (trials,), in radians, color them; rays show them."""
+    _, axes = plt.subplots(1, len(points), figsize=(3.6 * len(points), 3.6), squeeze=False, layout="constrained")
+    angles = _array(angles)
+    limit = limit or 1.1 * max(float(np.abs(_array(p)).max()) for p in points.values())
+    for ax, (name, cloud) in zip(axes[0], points.items(), strict=True):
+        for angle in np.unique(angles):
+            ax.plot([0, 2 * limit * np.cos(angle)], [0, 2 * limit * np.sin(angle)], color=FAINT, linewidth=1, zorder=0)
+        ax.scatter(*_array(cloud).T, c=angles, cmap="twilight_shifted", vmin=-np.pi, vmax=np.pi, s=18, edgecolor=INK, linewidth=0.3)
+        ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", title=name, xlabel="x", ylabel="y")
+    axes[0][0].figure.suptitle(title, fontsize=11)
+
+
+def message_graph(weights: Any, names: Sequence[str], title: str = "", ax: Axes | None = None) -> None:
+    """Attention weights (T, T) as messages: an arrow from j to i, the thicker the more of j's value reaches i; a ring for j = i."""
+    weights = _array(weights)
+    ax = ax or plt.subplots(figsize=(1.7 * len(names) + 0.6, 3), layout="constrained")[1]
+    for (i, j), weight in np.ndenumerate(weights):
+        if weight < 0.02:
+            continue
+        style = {"arrowstyle": "-|>", "color": WEIGHT, "lw": 0.5 + 5 * weight, "alpha": 0.35 + 0.65 * weight, "mutation_scale": 14}
+        if i == j:
+            ax.add_patch(plt.Circle((i, 0), 0.24, fill=False, edgecolor=WEIGHT, linewidth=style["lw"], alpha=style["alpha"]))
+        else:
+            ax.annotate("", (i, 0), (j, 0), arrowprops={**style, "shrinkA": 20, "shrinkB": 20, "connectionstyle": "arc3,rad=-0.45"})
+    for i, name in enumerate(names):
+        ax.add_patch(plt.Circle((i, 0), 0.2, facecolor="white", edgecolor=INK, zorder=3))
+        ax.text(i, 0, name, ha="center", va="center", fontsize=10, zorder=4)
+    ax.set(xlim=(-0.5, len(names) - 0.5), ylim=(-0.8, 0.8), aspect="equal")
+    ax.set_title(title, fontsize=11)
+    ax.axis("off")
+
+
+def bars_with_slider(frames: Mapping[str, Mapping[str, Any]], slider: str, xlabel: str, ylabel: str, title: str = "") -> Any:
+    """Bars that follow a slider, in plotly. frames: position of the slider -> name of the bars -> heights. Returns a plotly Figure."""
+    import plotly.graph_objects as go
+
+    first = next(iter(frames.values()))
+    figure = go.Figure(
+        [
+            go.Bar(name=name, y=_array(heights).tolist(), marker_color=line[0])
+            for (name, heights), line in zip(first.items(), LINES, strict=False)
+        ]
+    )
+    figure.update_layout(
+        sliders=[
+            {"currentvalue": {"prefix": f"{slider} = "}, "pad": {"t": 45}, "steps": [_slide(name, bars) for name, bars in frames.items()]}
+        ],
+        barmode="group",
+        title=title,
+        height=420,
+        template="plotly_white",
+        margin={"t": 60, "b": 40},
+        legend={"orientation": "h", "y": 1.12},
+        yaxis={"title": {"text": ylabel}, "range": [0, 1]},
+        xaxis={"title": {"text": xlabel}},
+    )
+    return figure
+
+
+def _slide(name: str, bars: Mapping[str, Any]) -> dict[str, Any]:
+    return {"label": name, "method": "restyle", "args": [{"y": [_array(heights).tolist() for heights in bars.values()]}]}
+
+
+def _array(values: Any) -> np.ndarray:
+    """A tensor (on any device, with or without a gradient) or anything array-like, as a NumPy array."""
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+
+
+def _axes(shape: tuple[int, ...]) -> Axes:
+    return plt.subplots(figsize=(1.4 + 0.55 * max(shape[1], 3), 1.1 + 0.55 * max(shape[0], 3)), layout="constrained")[1]
+
+
+def _name_ticks(ax: Axes, shape: tuple[int, ...], queries: Sequence[str] | None, keys: Sequence[str] | None) -> None:
+    few = [range(0, size, max(1, size // 8)) for size in shape]
+    ax.set_yticks(range(shape[0]) if queries else few[0], queries or [str(i) for i in few[0]], color=QUERY)
+    ax.set_xticks(range(shape[1]) if keys else few[1], keys or [str(j) for j in few[1]], color=KEY)
+    ax.set_ylabel("query: who looks", color=QUERY)
+    ax.set_xlabel("key: who is looked at", color=KEY)
+
+
+#: Blue for negative, red for positive, white for zero.
+SIGN_MAP = LinearSegmentedColormap.from_list("signs", [QUERY, "#FFFFFF", KEY])
+
+
+def similarity_map(
+    values: Any,
+    rows: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    title: str = "",
+    limit: float = 1,
+    ax: Axes | None = None,
+) -> Axes:
+    """A table of similarities (rows, columns) as a heat map: blue for negative, red for positive, numbers where there is room."""
+    values = _array(values)
+    ax = ax or _axes(values.shape)
+    image = ax.imshow(values, cmap=SIGN_MAP, vmin=-limit, vmax=limit, aspect="equal", interpolation="nearest")
+    if values.size <= 100:
+        for (i, j), value in np.ndenumerate(values):
+            ax.text(
+                j,
+                i,
+                f"{value:.2f}".removesuffix(".00"),
+                ha="center",
+                va="center",
+                fontsize=9,
+                color=INK if abs(value) < 0.8 * limit else "white",
+            )
+    else:
+        ax.figure.colorbar(image, ax=ax, shrink=0.8)
+    if columns:
+        ax.set_xticks(range(len(columns)), columns, rotation=0 if max(map(len, columns)) < 7 else 45)
+    if rows:
+        ax.set_yticks(range(len(rows)), rows)
+    ax.set_title(title, fontsize=11)
+    return ax
+
+
+def named_points(points: Any, names: Sequence[str], groups: Sequence[str] | None = None, title: str = "", ax: Axes | None = None) -> Axes:
+    """Points of the plane (n, 2), each with its name; the groups differ in color and marker."""
+    points, groups = _array(points), list(groups or [""] * len(names))
+    ax = ax or plt.subplots(figsize=(4.6, 4.2), layout="constrained")[1]
+    for group, (color, marker, _) in zip(dict.fromkeys(groups), LINES * len(names), strict=False):
+        members = [i for i, own in enumerate(groups) if own == group]
+        ax.scatter(*points[members].T, color=color, marker=marker, s=28, label=group)
+        for i in members:
+            ax.annotate(names[i], points[i], (4, 3), textcoords="offset points", fontsize=9, color=color)
+    ax.margins(0.18)
+    ax.axhline(0, color=FAINT, zorder=0)
+    ax.axvline(0, color=FAINT, zorder=0)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.set_title(title, fontsize=11)
+    return ax
+
+
+def space(
+    points: Any,
+    names: Sequence[str],
+    groups: Sequence[str] | None = None,
+    title: str = "",
+    axes: Sequence[str] = ("", "", ""),
+    arrows: bool = False,
+) -> Any:
+    """Points of space (n, 3) to turn around, in plotly: each with its name, colored by group, as arrows from the origin if wished.
+
+    Returns a plotly Figure. A click on a group in the legend hides it.
+    """
+    import plotly.graph_objects as go
+
+    points, groups = _array(points), list(groups or names)
+    symbols = ["circle", "square", "diamond", "cross", "x", "circle-open", "diamond-open", "square-open"]
+    colors = [line[0] for line in LINES]
+    figure = go.Figure()
+    for number, group in enumerate(dict.fromkeys(groups)):
+        members = [i for i, own in enumerate(groups) if own == group]
+        color, symbol = colors[number % len(colors)], symbols[(number + number // len(colors)) % len(symbols)]
+        figure.add_scatter3d(
+            **dict(zip("xyz", points[members].T.tolist(), strict=True)),
+            mode="markers+text",
+            text=[names[i] for i in members],
+            name=group,
+            marker={"size": 4, "color": color, "symbol": symbol},
+            textfont={"color": color, "size": 11},
+            hoverinfo="text",
+        )
+        for i in members if arrows else ():
+            shaft = {axis: [0, end] for axis, end in zip("xyz", points[i].tolist(), strict=True)}
+            figure.add_scatter3d(**shaft, mode="lines", line={"color": color, "width": 6}, showlegend=False, hoverinfo="skip")
+    scene = {f"{axis}axis": {"title": {"text": label}} for axis, label in zip("xyz", axes, strict=True)}
+    figure.update_layout(title=title, height=520, template="plotly_white", margin={"t": 50, "b": 10, "l": 10, "r": 10}, scene=scene)
+    return figure
