@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder import lessons
+from autograder.outcome import Right, as_text
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Checks, builds and grades the course's lessons.", pretty_exceptions_enable=False
@@ -77,11 +78,53 @@ def audit(lesson: Annotated[str, typer.Option("--lesson", "-l", help="One lesson
     raise typer.Exit(1 if problems else 0)
 
 
+@app.command()
+def check(notebook: Annotated[Path, typer.Argument(help="Your notebook.")]) -> None:
+    """Run a notebook's cells here, and show what its checks say. (Cells that train or draw run too.)"""
+    from autograder.check import check_notebook
+
+    problems = 0
+    for outcome in check_notebook(notebook):
+        console.print(as_text(outcome), markup=False, highlight=False)
+        problems += not isinstance(outcome, Right)
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
+def grade(
+    paths: Annotated[list[Path], typer.Argument(help="Notebooks <student>.ipynb, folders of them, or nbgrader's submitted/.")],
+    lesson: LessonOption,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where grades, feedback and the nbgrader course go.")],
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Submissions at the same time.")] = 2,
+    db: Annotated[str, typer.Option("--db", help="URL of nbgrader's database; a file under --out by default.")] = "",
+    seed: Annotated[int | None, typer.Option("--seed", help="The secret seed; by default the folder's, or a fresh one.")] = None,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds for each cell and each call.")] = 10.0,
+    memory: Annotated[float, typer.Option("--memory", min=0.25, help="GiB for each submission.")] = 1.0,
+    no_sandbox: Annotated[bool, typer.Option("--no-sandbox", help="Run students' code unprotected, with your rights.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Grade and show; write nothing.")] = False,
+) -> None:
+    """Grade submissions of a lesson in the sandbox, and write grades, feedback pages and an nbgrader course."""
+    from autograder.grading import desk, engine
+    from autograder.grading.sandbox import Limits
+
+    run = engine.Run(Limits(seconds=timeout, memory_gib=memory), jobs, sandboxed=not no_sandbox)
+    try:
+        desk.grade_class(paths, lessons.lesson(lesson), out, run, console, db or None, seed, write=not dry_run)
+    except desk.CannotGrade as problem:
+        errors.print(f"autograder: {problem}", markup=False)
+        raise typer.Exit(2) from None
+
+
 def _audit_table(findings: list) -> Table:
-    table = Table("lesson", "exercise", "variant", "margin", "", title="Audit (margins in tolerances)")
-    for f in findings:
-        verdict = f"[red]✗ {f.problem}" if f.problem else ("✓ rejected and named" if f.kind == "misconception" else "✓ accepted")
-        table.add_row(f.lesson, f.exercise, f"{f.variant}" if f.kind != "reference" else "[dim]reference", f"{f.margin:.3g}", verdict)
+    table = Table(title="Audit (margins in tolerances)")
+    for column in ("exercise", "variant", "margin", ""):
+        table.add_column(column, overflow="fold")
+    for previous, f in zip([None, *findings], findings, strict=False):
+        if previous is None or previous.lesson != f.lesson:
+            table.add_section()
+            table.add_row(f"[bold]{f.lesson}")
+        verdict = f"[red]✗ {f.problem}" if f.problem else ("✓ named" if f.kind == "misconception" else "✓ accepted")
+        table.add_row(f.exercise, f.variant if f.kind != "reference" else "[dim]reference", f"{f.margin:.3g}", verdict)
     return table
 
 

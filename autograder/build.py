@@ -23,7 +23,7 @@ ANSWER_STUB = "*Your answer here.*"
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
 
 #: What a student's bundle holds, besides the notebooks. The instructors' folders are not in this list, and a test looks for their text.
-BUNDLED = ("README.md", "LICENSE", "pyproject.toml", "environment.yml", "assets", "course", "autograder")
+BUNDLED = ("README.md", "LICENSE", "LICENSE-TEXT", "pyproject.toml", "environment.yml", "assets", "course", "autograder")
 WITHHELD = ("autograder/grading", "autograder/build.py", "autograder/source.py")
 
 

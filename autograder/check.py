@@ -1,6 +1,8 @@
 """`check("softmax")`: run that exercise's checks on the caller's own names, and say what was found."""
 
 import inspect
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from autograder import answers, session
@@ -36,6 +38,30 @@ def examine(name: str, namespace: dict[str, Any]) -> Outcome:
     hint = str(recording.sentences[judgment.misconception]) if judgment.misconception else ""
     held = len(judgment.verdicts) - len(judgment.wrong)
     return Wrong(name, first.probe.behaviour, first.reason, hint, held, len(judgment.verdicts))
+
+
+def check_notebook(path: Path) -> Iterator[Outcome]:
+    """Run the code cells of a notebook in this process, and examine each exercise when its check is reached.
+
+    Raises ValueError if the file is not a notebook. A cell that raises is left behind, as in a notebook whose reader goes on.
+    """
+    # Imported here: in a kernel the cells are already running.
+    from autograder.worker import cells
+
+    try:
+        found = cells.read_notebook(path.read_bytes())
+    except (OSError, cells.Unreadable) as problem:
+        raise ValueError(f"{path} cannot be checked: {problem}") from None
+    kernel = cells.Kernel()
+    for index, cell in enumerate(found):
+        code = cells.Code(cell.text, f"<cell {index + 1}>")
+        if cell.kind != "code":
+            continue
+        names = sorted(code.checks)
+        if names:
+            yield from (examine(name, kernel.namespace) for name in names)
+        else:
+            kernel.run(code, seed=index)
 
 
 def show(outcome: Outcome) -> None:

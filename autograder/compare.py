@@ -14,7 +14,7 @@ _KINDS = {"b": "boolean", "i": "integer", "u": "integer", "f": "floating-point",
 
 @dataclass(frozen=True)
 class Difference:
-    """sentence: the first difference, without the expected values. margin: the largest error in tolerances; infinite where the form differs."""
+    """sentence: the first difference, without the expected values. margin: the largest error in tolerances, infinite for another form."""
 
     sentence: str
     margin: float = math.inf

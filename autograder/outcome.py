@@ -20,7 +20,7 @@ class NotAttempted:
 
 @dataclass(frozen=True)
 class Wrong:
-    """Something is not as asked. behaviour: what was asked; reason: the first difference; hint: the likely misunderstanding, if it is a known one."""
+    """Something is not as asked. behaviour: what was asked; reason: the first difference; hint: the likely misunderstanding, if known."""
 
     exercise: str
     behaviour: str
@@ -28,7 +28,6 @@ class Wrong:
     hint: str = ""
     held: int = 0
     total: int = 0
-    error: bool = False
 
     symbol, title, color = "✗", "not yet", "#b3410e"
 

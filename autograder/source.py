@@ -24,7 +24,7 @@ class SourceCell:
 
 
 def source_file(stem: str) -> Path:
-    """Where the lesson's source is. Raises FileNotFoundError where the instructors' files are absent (in a wheel, or a student's bundle)."""
+    """Where the lesson's source is. Raises FileNotFoundError where the instructors' files are absent: in a wheel, a student's bundle."""
     path = SOLUTIONS / f"{stem}.py"
     if not path.is_file():
         raise FileNotFoundError(f"{path.name} is not here: the lessons' sources are in the instructors' clone only")

@@ -47,7 +47,10 @@ class Catalogue:
 
 
 def load(stem: str) -> Catalogue:
-    """Run the lesson's source and its two catalogue files. Raises ValueError for a variant of no exercise, or a name that hides the reference's."""
+    """Run the lesson's source and its two catalogue files.
+
+    Raises ValueError for a variant of no exercise, or one whose name hides a name of the reference's.
+    """
     catalogue = Catalogue(stem, reference.namespace(stem))
     own = dict(catalogue.names)
 

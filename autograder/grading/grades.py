@@ -8,7 +8,7 @@ STATUSES = ("right", "wrong", "not_attempted", "error", "timeout", "memory", "ne
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell as the student submitted it. kind: "code" or "markdown". grade_id: nbgrader's id, "" where lost. All of it is hostile text."""
+    """One cell as submitted; all of it is hostile text. kind: "code" or "markdown". grade_id: nbgrader's id, "" where lost."""
 
     kind: str
     source: str
@@ -27,7 +27,7 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class ExerciseGrade:
-    """One exercise's verdict. points is None only where status is needs_grading. reason: one plain sentence or more; hint: a misconception's."""
+    """One exercise's verdict. points is None only where status is needs_grading. reason: plain sentences; hint: a misconception's."""
 
     exercise: str
     status: str
@@ -40,7 +40,7 @@ class ExerciseGrade:
 
 @dataclass(frozen=True)
 class Grade:
-    """One submission's verdict. notices: sentences about the submission as a whole (lost metadata, duplicate names, a cell that never ended)."""
+    """One submission's verdict. notices: sentences about it as a whole (lost metadata, duplicate names, a cell that never ended)."""
 
     student_id: str
     lesson: str
