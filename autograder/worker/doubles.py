@@ -67,3 +67,42 @@ MODULES = {"mixer": Mixer, "linear": nn.Linear}
 def module_double(double: str, **settings: Any) -> nn.Module:
     """The stand-in module of that name, with the given settings."""
     return MODULES[double](**settings)
+
+
+def layer_class(*sizes: str, arguments: tuple[str, ...] = ("x", "mask")) -> type[nn.Module]:
+    """A stand-in for the class of a layer that is made with the given sizes, by position or keyword, and called with `arguments`.
+
+    Its one parameter is `gain` (1,). What it puts out depends on every size, on its gain, on its input and on every other argument.
+    """
+
+    class LayerDouble(nn.Module):
+        def __init__(self, *args, **kwargs):
+            super().__init__()
+            given = dict(zip(sizes, args, strict=False)) | kwargs
+            if set(given) != set(sizes) or len(args) > len(sizes):
+                raise TypeError(f"expected the sizes {', '.join(sizes)}, and was given {len(args) + len(kwargs)}: {', '.join(given)}")
+            self.gain = nn.Parameter(torch.ones(1))
+            self.made_with = fingerprint(torch.tensor([float(given[name]) for name in sizes]))
+
+        def forward(self, *args, **kwargs):
+            given = dict(zip(arguments, args, strict=False)) | kwargs
+            if not set(given) <= set(arguments) or len(args) > len(arguments):
+                raise TypeError(f"expected the arguments {', '.join(arguments)}, and was given {', '.join(map(str, given))}")
+            x = given.pop(arguments[0])
+            others = sum(place * fingerprint(value) for place, value in enumerate(given.values(), start=1) if value is not None)
+            return self.gain * torch.tanh(x.roll(1, dims=-1)) + torch.as_tensor(self.made_with + others).to(x)
+
+    return LayerDouble
+
+
+ATTENTION_SIZES = ("input_dim", "num_heads", "head_dims", "dropout_p")
+ENCODER_SIZES = ("input_dim", "num_heads", "head_dims", "ffn_dim", "mha_dropout_p", "ffn_dropout_p")
+
+#: Lesson 04: heads side by side, and the classes that an encoder is made of.
+FUNCTIONS |= {
+    "split_heads": lambda x, num_heads: torch.stack(x.chunk(num_heads, dim=-1), dim=1),
+    "merge_heads": lambda x: torch.cat(x.unbind(dim=1), dim=-1),
+    "MultiHeadAttention": layer_class(*ATTENTION_SIZES),
+    "FeedForwardLayer": layer_class("input_dim", "hidden_dim", "dropout_p", arguments=("x",)),
+    "EncoderLayer": layer_class(*ENCODER_SIZES),
+}
