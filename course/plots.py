@@ -320,3 +320,48 @@ def space(
     scene = {f"{axis}axis": {"title": {"text": label}} for axis, label in zip("xyz", axes, strict=True)}
     figure.update_layout(title=title, height=520, template="plotly_white", margin={"t": 50, "b": 10, "l": 10, "r": 10}, scene=scene)
     return figure
+
+
+def dials_with_slider(frames: Mapping[str, Any], names: Sequence[str], slider: str, title: str = "") -> Any:
+    """A row of dials whose hands follow a slider, in plotly. frames: position of the slider -> tips of the hands (dials, 2), length 1.
+
+    Returns a plotly Figure. names: of the dials, from left to right.
+    """
+    import plotly.graph_objects as go
+
+    circle = np.append(np.linspace(0, 2 * np.pi, 60), np.nan)
+    rims = go.Scatter(
+        x=np.concatenate([2.5 * i + np.cos(circle) for i in range(len(names))]).tolist(),
+        y=np.tile(np.sin(circle), len(names)).tolist(),
+        line={"color": MUTED, "width": 1},
+        hoverinfo="skip",
+    )
+    first = _hands(next(iter(frames.values())))
+    hands = go.Scatter(**first, mode="lines+markers", line={"color": QUERY, "width": 4}, marker={"color": QUERY, "size": 7})
+    steps = [
+        {"label": name, "method": "restyle", "args": [{axis: [ends] for axis, ends in _hands(tips).items()}, [1]]}
+        for name, tips in frames.items()
+    ]
+    labels = [{"x": 2.5 * i, "y": -1.35, "text": name, "showarrow": False} for i, name in enumerate(names)]
+    figure = go.Figure([rims, hands])
+    figure.update_layout(
+        sliders=[{"currentvalue": {"prefix": f"{slider} = "}, "pad": {"t": 10}, "steps": steps}],
+        annotations=labels,
+        title=title,
+        height=330,
+        showlegend=False,
+        template="plotly_white",
+        margin={"t": 50, "b": 20, "l": 10, "r": 10},
+        xaxis={"visible": False},
+        yaxis={"visible": False, "scaleanchor": "x", "range": [-1.6, 1.1]},
+    )
+    return figure
+
+
+def _hands(tips: Any) -> dict[str, list[float | None]]:
+    """Hands from the middle of each dial to its tip, as one line with gaps."""
+    x, y = _array(tips).T.tolist()
+    return {
+        "x": [place for i, tip in enumerate(x) for place in (2.5 * i, 2.5 * i + tip, None)],
+        "y": [place for tip in y for place in (0.0, tip, None)],
+    }
