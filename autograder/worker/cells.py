@@ -28,6 +28,9 @@ _TIMING_CELL = re.compile(r"\s*%%(time|timeit|capture|prun)\b.*")
 _TIMING_LINE = {"time", "timeit", "prun"}
 _TIMING_OPTIONS = re.compile(r"(-([nrplsTD]\s*\S+|[a-zA-Z]+)\s+)*")
 
+#: Cells that IPython would leave as they are: no magics, shell commands, help or prompts, and no indent to remove.
+_PLAIN = re.compile(r"(?![ \t>]|In \[)[^%!?]*")
+
 _transform = TransformerManager().transform_cell
 
 
@@ -94,6 +97,8 @@ class Code:
                 lines[place] = "\n"
             elif line.strip():
                 break
+        if _PLAIN.fullmatch(self.text):
+            return self.text
         try:
             return _transform("".join(lines))
         except Exception:  # IPython's tokenizer raises many things for broken code
