@@ -18,7 +18,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from autograder.grading.grades import ExerciseGrade, Grade
+from autograder.grading.grades import Behaviour, ExerciseGrade, Grade
 from autograder.grading.rebuild import answer, visible
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -108,13 +108,16 @@ def _shown(exercise: ExerciseGrade, grade: Grade) -> dict[str, Any]:
         "max_points": exercise.max_points,
         "reason": "" if said_below else visible(exercise.reason),
         "hint": visible(exercise.hint),
-        "behaviours": [
-            {"text": visible(b.text), "reason": visible(b.reason), "points": b.points, "max_points": b.max_points, "held": not b.reason}
-            for b in exercise.behaviours
-        ],
+        "behaviours": [_behaviour(behaviour) for behaviour in exercise.behaviours],
         "code": _highlighted(wrote) if wrote and written == "code" else None,
         "text": wrote if wrote and written == "markdown" else None,
     }
+
+
+def _behaviour(behaviour: Behaviour) -> dict[str, Any]:
+    held = not behaviour.reason and behaviour.points >= behaviour.max_points
+    text = {"text": visible(behaviour.text), "reason": visible(behaviour.reason), "held": held}
+    return {**text, "points": behaviour.points, "max_points": behaviour.max_points}
 
 
 def _highlighted(code: str) -> Markup:

@@ -206,7 +206,7 @@ def _write_lesson(gradebook: nb.Gradebook, release: Release, lesson: str) -> _Ce
             grades[name] = gradebook.update_or_create_grade_cell(name, lesson, lesson, **worth).id
         if is_solution(cell):
             comments[name] = gradebook.update_or_create_solution_cell(name, lesson, lesson).id
-        if is_grade(cell) or is_solution(cell) or is_locked(cell):
+        if name:
             source = {"source": cell.source, "checksum": cell.metadata.nbgrader.checksum}
             gradebook.update_or_create_source_cell(name, lesson, lesson, cell_type=cell.cell_type, locked=is_locked(cell), **source)
     return _Cells(assignment.id, notebook.id, grades, comments)
@@ -321,7 +321,7 @@ def _write_scores(gradebook: nb.Gradebook, lesson: str, cells: _Cells, submissio
         (update(nb.Comment), old_comments),
     ):
         if rows:
-            session.execute(statement, rows)
+            session.execute(statement, rows, execution_options={"render_nulls": True})  # else rows with a None are sent one by one
 
 
 def _notebook_keys(session: Session, cells: _Cells, students: Sequence[str]) -> dict[str, str]:

@@ -236,6 +236,7 @@ def harmless_sentence(text: str) -> str:
     text = " ".join(visible(text).split())
     for active, harmless in _MARKDOWN_ACTIVE:
         text = active.sub(harmless, text)
+    text = re.sub(r"^(?=[#>=~`|+*-])", r"\\", text)  # at its start these make a heading, a quotation, a list, a table
     return re.sub(r"(?<![\w`])(__\w+__)(?![\w`])", r"`\1`", text)  # else __init__ would turn bold and lose its underscores
 
 
