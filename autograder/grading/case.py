@@ -85,12 +85,13 @@ def read_submitted(path: Path, most: int) -> bytes:
     except OSError as error:
         what = "is a link, not a file" if path.is_symlink() else f"cannot be opened ({error.strerror})"
         raise Refused(f"The submitted notebook {what}.") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise Refused("The submitted notebook is not a regular file.")
     with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Refused("The submitted notebook is not a regular file.")
-        data = b"" if status.st_size > most else file.read(most + 1)
-    if status.st_size > most or len(data) > most:
+        data = file.read(most + 1)
+    if len(data) > most:
         raise Refused(f"The submitted notebook is larger than {most >> 20} MB. Clear its outputs and submit it again.")
     return data
 
