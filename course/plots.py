@@ -103,8 +103,9 @@ def population(
     ax.figure.colorbar(image, ax=ax, label="spikes per bin")
     for name, when in (events or {}).items():
         ax.axvline(when, color="white", linestyle="--", linewidth=1.2)
-        ax.text(when + 0.1, rates.shape[1] - 0.8, name, color="white", fontsize=10, va="top")
-    ax.set(xlabel=columns, ylabel=rows, title=title)
+        ax.annotate(name, (when, 1.02), xycoords=("data", "axes fraction"), color=INK, fontsize=9, ha="center")
+    ax.set(xlabel=columns, ylabel=rows)
+    ax.set_title(title, fontsize=11, pad=20 if events else None)
 
 
 def curves(
@@ -127,26 +128,28 @@ def curves(
         ax.set_yscale("log")
     for name, when in (events or {}).items():
         ax.axvline(when, color=MUTED, linewidth=1)
-        ax.annotate(f" {name}", (when, 1), xycoords=("data", "axes fraction"), color=MUTED, fontsize=9, va="top")
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+        ax.annotate(name, (when, 1.02), xycoords=("data", "axes fraction"), color=MUTED, fontsize=9, ha="center")
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set_title(title, fontsize=11, pad=20 if events and title else None)
     ax.legend(frameon=False, fontsize=9)
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def vectors(
-    arrows: Mapping[str, Any], colors: Sequence[str] | None = None, title: str = "", limit: float | None = None, ax: Axes | None = None
-) -> None:
+def vectors(arrows: Mapping[str, Any], colors: Sequence[str] | None = None, title: str = "", ax: Axes | None = None) -> None:
     """Vectors of the plane as arrows from the origin. arrows: name -> (2,)."""
     ax = ax or plt.subplots(figsize=(4, 4), layout="constrained")[1]
     ends = {name: _array(end) for name, end in arrows.items()}
-    limit = limit or 1.3 * max(float(np.abs(end).max()) for end in ends.values())
     for i, ((name, end), color) in enumerate(zip(ends.items(), colors or [line[0] for line in LINES] * len(ends), strict=False)):
         ax.annotate("", end, (0, 0), arrowprops={"arrowstyle": "-|>", "color": color, "lw": 2, "shrinkA": 0, "shrinkB": 0})
         # The first label stands below its arrow's tip, the others above, so that arrows in line keep their names apart.
         ax.annotate(name, end, (0, 7 if i else -13), textcoords="offset points", color=color, fontsize=10, ha="center")
     ax.axhline(0, color=FAINT, zorder=0)
     ax.axvline(0, color=FAINT, zorder=0)
-    ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", title=title)
+    corners = np.stack([*ends.values(), np.zeros(2)])
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    room = 0.25 * (high - low).max()
+    ax.set(xlim=(low[0] - room, high[0] + 1.5 * room), ylim=(low[1] - room, high[1] + room), aspect="equal")
+    ax.set_title(title, fontsize=11)
 
 
 def plane(points: Mapping[str, Any], angles: Any, title: str = "", limit: float | None = None) -> None:
@@ -241,7 +244,7 @@ def similarity_map(
     title: str = "",
     limit: float = 1,
     ax: Axes | None = None,
-) -> Axes:
+) -> None:
     """A table of similarities (rows, columns) as a heat map: blue for negative, red for positive, numbers where there is room."""
     values = _array(values)
     ax = ax or _axes(values.shape)
@@ -264,10 +267,9 @@ def similarity_map(
     if rows:
         ax.set_yticks(range(len(rows)), rows)
     ax.set_title(title, fontsize=11)
-    return ax
 
 
-def named_points(points: Any, names: Sequence[str], groups: Sequence[str] | None = None, title: str = "", ax: Axes | None = None) -> Axes:
+def named_points(points: Any, names: Sequence[str], groups: Sequence[str] | None = None, title: str = "", ax: Axes | None = None) -> None:
     """Points of the plane (n, 2), each with its name; the groups differ in color and marker."""
     points, groups = _array(points), list(groups or [""] * len(names))
     ax = ax or plt.subplots(figsize=(4.6, 4.2), layout="constrained")[1]
@@ -281,7 +283,6 @@ def named_points(points: Any, names: Sequence[str], groups: Sequence[str] | None
     ax.axvline(0, color=FAINT, zorder=0)
     ax.spines[["top", "right"]].set_visible(False)
     ax.set_title(title, fontsize=11)
-    return ax
 
 
 def space(
