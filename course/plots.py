@@ -233,10 +233,6 @@ def _name_ticks(ax: Axes, shape: tuple[int, ...], queries: Sequence[str] | None,
     ax.set_xlabel("key: who is looked at", color=KEY)
 
 
-#: Blue for negative, red for positive, white for zero.
-SIGN_MAP = LinearSegmentedColormap.from_list("signs", [QUERY, "#FFFFFF", KEY])
-
-
 def similarity_map(
     values: Any,
     rows: Sequence[str] | None = None,
@@ -245,10 +241,10 @@ def similarity_map(
     limit: float = 1,
     ax: Axes | None = None,
 ) -> None:
-    """A table of similarities (rows, columns) as a heat map: blue for negative, red for positive, numbers where there is room."""
+    """A table of similarities (rows, columns) as a heat map: purple for negative, orange for positive, numbers where there is room."""
     values = _array(values)
     ax = ax or _axes(values.shape)
-    image = ax.imshow(values, cmap=SIGN_MAP, vmin=-limit, vmax=limit, aspect="equal", interpolation="nearest")
+    image = ax.imshow(values, cmap="PuOr_r", vmin=-limit, vmax=limit, aspect="equal", interpolation="nearest")
     if values.size <= 100:
         for (i, j), value in np.ndenumerate(values):
             ax.text(
@@ -366,3 +362,46 @@ def _hands(tips: Any) -> dict[str, list[float | None]]:
         "x": [place for i, tip in enumerate(x) for place in (2.5 * i, 2.5 * i + tip, None)],
         "y": [place for tip in y for place in (0.0, tip, None)],
     }
+
+
+#: Marks of plotly, to tell points apart without color.
+PLOTLY_MARKS = ["circle", "square", "diamond", "cross", "x", "triangle-up"]
+
+
+def views(panels: Mapping[str, Any], names: Sequence[str], title: str = "") -> Any:
+    """The same things seen in several planes, in plotly: a button for each view moves the named points. panels: view -> points (n, 2).
+
+    Returns a plotly Figure.
+    """
+    import plotly.graph_objects as go
+
+    points = {name: _array(of_view) for name, of_view in panels.items()}
+    edge = 1.25 * max(float(np.abs(of_view).max()) for of_view in points.values())
+    colors = [LINES[i % len(LINES)][0] for i in range(len(names))]
+    marks = [PLOTLY_MARKS[i % len(PLOTLY_MARKS)] for i in range(len(names))]
+    shown = next(iter(points.values()))
+    figure = go.Figure(
+        go.Scatter(
+            x=shown[:, 0].tolist(),
+            y=shown[:, 1].tolist(),
+            mode="markers+text",
+            text=list(names),
+            textposition="top center",
+            textfont={"size": 14},
+            marker={"size": 13, "color": colors, "symbol": marks},
+            hoverinfo="text",
+        )
+    )
+    buttons = [
+        {"label": name, "method": "animate", "args": [[name], {"transition": {"duration": 600}, "frame": {"duration": 600}}]}
+        for name in points
+    ]
+    figure.frames = [
+        go.Frame(name=name, data=[go.Scatter(x=at[:, 0].tolist(), y=at[:, 1].tolist())], traces=[0]) for name, at in points.items()
+    ]
+    axis = {"range": [-edge, edge], "zeroline": True, "zerolinecolor": MUTED}
+    menu = {"type": "buttons", "direction": "down", "buttons": buttons, "x": 1.02, "xanchor": "left", "y": 1, "yanchor": "top"}
+    figure.update_layout(
+        title=title, height=430, template="plotly_white", margin={"t": 50, "b": 30, "r": 20}, updatemenus=[menu], xaxis=axis, yaxis=axis
+    )
+    return figure
