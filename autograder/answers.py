@@ -37,6 +37,11 @@ class Recording:
     misconceptions: Mapping[str, Sightings]
     sentences: Mapping[str, Sentence]
 
+    def __or__(self, other: "Recording") -> "Recording":
+        """This recording and another one, of the same exercise on other seeds."""
+        wrong = {name: {**seen, **other.misconceptions[name]} for name, seen in self.misconceptions.items()}
+        return Recording({**self.reference, **other.reference}, wrong, self.sentences)
+
 
 def answers_file(stem: str) -> Path:
     return ANSWERS / f"{stem}.safetensors"
@@ -64,6 +69,11 @@ def write(lesson: Lesson, catalogue: "Catalogue") -> None:
     ANSWERS.mkdir(exist_ok=True)
     answers_file(lesson.stem).write_bytes(save(arrays, metadata={"recording": json.dumps(header, sort_keys=True, ensure_ascii=False)}))
     load.cache_clear()
+
+
+def current(lesson: Lesson, catalogue: "Catalogue") -> dict[str, Recording]:
+    """The recording on disk where it was made from these sources, else a fresh one."""
+    return load(lesson.stem) if recorded_hash(lesson.stem) == source_hash(lesson.stem) else record(lesson, catalogue)
 
 
 def record(lesson: Lesson, catalogue: "Catalogue", seeds: tuple[int, ...] = PUBLIC_SEEDS) -> dict[str, Recording]:

@@ -1,7 +1,7 @@
 """The proof of the checks: every misconception is rejected and named, every alternative accepted, with a margin on both sides."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,10 +106,10 @@ def _distance(a: Sightings, b: Sightings) -> float:
     return max((margin(a[key], b[key]) for key in a if key in b), default=math.inf)
 
 
-def _same(asked: list[Request], again: list[Request]) -> bool:
+def _same(asked: Mapping[tuple[str, int], list[Request]], again: Mapping[tuple[str, int], list[Request]]) -> bool:
     """Equal requests, as far as the shorter list goes: a variant that raises is asked no more by that probe."""
-    ours = [_bytes(request) for request in asked]
-    return all(_bytes(request) in ours for request in again)
+    pairs = ((first, second) for key in asked for first, second in zip(asked[key], again[key], strict=False))
+    return all(_bytes(first) == _bytes(second) for first, second in pairs)
 
 
 def _bytes(request: Request) -> bytes:

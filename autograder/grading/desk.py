@@ -82,20 +82,22 @@ def _progress(console: Console) -> Progress:
 
 
 def _table(lesson: Lesson, grades: list[Grade]) -> Table:
-    """The gradebook: a row for each student, a column for each exercise, with a symbol or the status, and points."""
+    """The gradebook: a row for each student, a numbered column for each exercise, and below it which number is which."""
     names = [exercise.exercise for exercise in grades[0].exercises] if grades else []
-    table = Table(title=f"Gradebook, {lesson.stem}", caption="✓ right   ○ not attempted   ? for a person to grade")
+    legend = "   ".join(f"{number} {name}" for number, name in enumerate(names, start=1))
+    marks = "✓ right   ○ not attempted   ? for a person to grade   2/6 points of a partly right one"
+    table = Table(title=f"Gradebook, {lesson.stem}", caption=f"{legend}\n{marks}", caption_justify="left")
     table.add_column("student", no_wrap=True)
-    for name in names:
-        table.add_column(name, justify="center", overflow="fold")
+    for number in range(1, len(names) + 1):
+        table.add_column(str(number), justify="center", no_wrap=True)
     table.add_column("points", justify="right", no_wrap=True)
     for grade in grades:
-        table.add_row(grade.student_id, *map(_cell, grade.exercises), f"{grade.points:g} / {grade.max_points:g}")
+        table.add_row(grade.student_id, *map(_cell, grade.exercises), f"{grade.points:g}/{grade.max_points:g}")
     return table
 
 
 def _cell(exercise: ExerciseGrade) -> Text:
     symbol, style = SYMBOLS.get(exercise.status, (exercise.status, "red"))
     if exercise.status == "wrong":
-        symbol = f"{exercise.points:g} / {exercise.max_points:g}"
+        symbol = f"{exercise.points:g}/{exercise.max_points:g}"
     return Text(symbol, style=style)

@@ -27,6 +27,7 @@ from autograder.grading.sandbox import Limits, Plan, Report, Sandbox, Unsandboxe
 from autograder.judge import Judgment, Sightings, Verdict, judge
 from autograder.lessons import Lesson
 from autograder.probe import PUBLIC_SEEDS, Exercise, Observed
+from autograder.source import SourceCell
 from autograder.submission import replayed
 from autograder.worker.verbs import Failure, Reply, Request
 
@@ -61,30 +62,36 @@ class Marker:
         self._catalogue = catalogue.load(lesson.stem)
         self.secret_seeds, self.recordings = _telling_seeds(lesson, self._catalogue, secret)
         self.seeds = PUBLIC_SEEDS + self.secret_seeds
+        self._probes = {(name, probe.name): probe for name, exercise in lesson.exercises.items() for probe in exercise.probes}
 
     @cached_property
-    def requests(self) -> dict[str, list[Request]]:
-        """What each exercise is asked, in the order in which its probes ask."""
+    def requests(self) -> dict[str, dict[tuple[str, int], list[Request]]]:
+        """What each exercise is asked, by probe and seed, in the order in which a worker is asked."""
         return {name: reference.requests(e, self._catalogue.names, self.seeds) for name, e in self.lesson.exercises.items()}
 
     @cached_property
     def plan(self) -> Plan:
         """What every worker is given: requests and the released cells. No seed, no answer."""
-        released = build.student_notebook(self.lesson.stem).cells
-        cells = zip(source.read(self.lesson.stem), released, strict=True)
-        code = [(given, cell) for given, cell in cells if given.kind == "code"]
-        skip = {cell.metadata.nbgrader.grade_id: cell.source for given, cell in code if given.role == "look"}
-        locked = {cell.metadata.nbgrader.grade_id: cell.source for given, cell in code if given.role in ("", "check")}
-        return Plan(self.requests, skip, locked)
+        released = json.loads(build.notebook_file(self.lesson.stem).read_text(encoding="utf-8"))["cells"]
+        cells = zip(self._source, released, strict=True)
+        code = [(given.role, cell["metadata"]["nbgrader"]["grade_id"], cell["source"]) for given, cell in cells if given.kind == "code"]
+        skip = {grade_id: text for role, grade_id, text in code if role == "look"}
+        locked = {grade_id: text for role, grade_id, text in code if role in ("", "check")}
+        asked = {name: [request for part in parts.values() for request in part] for name, parts in self.requests.items()}
+        return Plan(asked, skip, locked)
+
+    @cached_property
+    def _source(self) -> list[SourceCell]:
+        return source.read(self.lesson.stem)
 
     @cached_property
     def questions(self) -> list[Question]:
-        return [Question(cell.name, cell.points, build.ANSWER_STUB) for cell in source.read(self.lesson.stem) if cell.role == "question"]
+        return [Question(cell.name, cell.points, build.ANSWER_STUB) for cell in self._source if cell.role == "question"]
 
     @cached_property
     def order(self) -> list[str]:
         """Exercises and questions as they stand in the lesson."""
-        return [cell.name for cell in source.read(self.lesson.stem) if cell.role in ("exercise", "question")]
+        return [cell.name for cell in self._source if cell.role in ("exercise", "question")]
 
     def mark(self, report: Report) -> Grade:
         """From what a worker sent back to a grade."""
@@ -110,7 +117,12 @@ class Marker:
     def _judge(self, exercise: Exercise, replies: Iterable[Reply | Failure]) -> Judgment:
         """Run the probes on the replies. A reply that is missing is a failure: nothing is ever given for silence."""
         recording = self.recordings[exercise.name]
-        given = reference.sightings(exercise, replayed(_all(replies)), self.seeds)
+        answers_left = _all(replies)
+        given = {}
+        for (probe, seed), asked in self.requests[exercise.name].items():
+            # A probe that meets an error asks no further; what was answered to its other requests belongs to no other probe.
+            its_own = [next(answers_left) for _ in asked]
+            given[probe, seed] = self._probes[exercise.name, probe].observe(replayed(its_own), seed)
         wrong = {name: _discreet(seen, self.secret_seeds) for name, seen in recording.misconceptions.items()}
         return judge(exercise.probes, _discreet(given, self.secret_seeds), _discreet(recording.reference, self.secret_seeds), wrong)
 
@@ -124,17 +136,19 @@ def _telling_seeds(lesson: Lesson, its: catalogue.Catalogue, secret: int) -> tup
     stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence([secret, name])))
     for _ in range(20):
         seeds = tuple(int(seed) for seed in stream.integers(10_000, 2**31 - 1, SECRET_SEEDS))
-        recordings = answers.record(lesson, its, PUBLIC_SEEDS + seeds)
-        if all(_rejected(exercise, recordings[exercise.name], seeds) for exercise in lesson.exercises.values()):
-            return seeds, recordings
+        secret_ones = answers.record(lesson, its, seeds)
+        if all(_rejected(exercise, secret_ones[exercise.name]) for exercise in lesson.exercises.values()):
+            public_ones = answers.current(lesson, its)
+            return seeds, {name: public_ones[name] | secret_ones[name] for name in lesson.exercises}
     raise RuntimeError(
         f"no secret inputs were found that tell the misconceptions of {lesson.stem} from the reference; run `autograder audit`"
     )
 
 
-def _rejected(exercise: Exercise, recording: Recording, seeds: tuple[int, ...]) -> bool:
-    public = {key: seen for key, seen in recording.reference.items() if key[1] in seeds}
-    return all(judge([p for p in exercise.probes if p.draws], wrong, public, {}).wrong for wrong in recording.misconceptions.values())
+def _rejected(exercise: Exercise, recording: Recording) -> bool:
+    """Whether every misconception is seen to be wrong by a probe that draws its inputs."""
+    probes = [probe for probe in exercise.probes if probe.draws]
+    return all(judge(probes, wrong, recording.reference, {}).wrong for wrong in recording.misconceptions.values())
 
 
 def _all(replies: Iterable[Reply | Failure]) -> Iterator[Reply | Failure]:

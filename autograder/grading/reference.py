@@ -41,8 +41,11 @@ def expected(exercise: Exercise, names: dict[str, Any], seeds: Sequence[int] = P
     return sightings(exercise, in_process(names, torch.float64), seeds)
 
 
-def requests(exercise: Exercise, names: dict[str, Any], seeds: Sequence[int]) -> list[Request]:
-    """All that the probes of an exercise ask. They ask the same of everybody, because they never branch on what they see."""
-    asked: list[Request] = []
-    sightings(exercise, recording(names, asked, torch.float64), seeds)
+def requests(exercise: Exercise, names: dict[str, Any], seeds: Sequence[int]) -> dict[tuple[str, int], list[Request]]:
+    """What each probe of an exercise asks on each seed. It asks the same of everybody, because it never branches on what it sees."""
+    asked: dict[tuple[str, int], list[Request]] = {}
+    for probe in exercise.probes:
+        for seed in probe.seeds(tuple(seeds)):
+            asked[probe.name, seed] = []
+            probe.observe(recording(names, asked[probe.name, seed], torch.float64), seed)
     return asked

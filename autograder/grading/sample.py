@@ -1,6 +1,7 @@
 """Sample classes: submissions of a lesson made from its solutions, misconceptions and alternatives, and some that nobody wants."""
 
 import ast
+import copy
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,7 @@ def notebook(stem: str, written: Mapping[str, str] | None = None, before: str = 
 
     written: exercise or question -> the student's cell; the others stay stubs. before: a code cell that the student adds at the top.
     """
-    submitted = build.student_notebook(stem)
+    submitted = copy.deepcopy(_released(stem))
     for cell in submitted.cells:
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
         if cell.metadata.get("nbgrader", {}).get("solution") and name in (written or {}):
@@ -26,6 +27,11 @@ def notebook(stem: str, written: Mapping[str, str] | None = None, before: str = 
     if before:
         submitted.cells.insert(1, new_code_cell(before, id="added-by-the-student"))
     return submitted
+
+
+@cache
+def _released(stem: str) -> NotebookNode:
+    return build.student_notebook(stem)
 
 
 @cache

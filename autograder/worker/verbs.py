@@ -102,8 +102,9 @@ def failure(error: BaseException, namespace: Mapping[str, Any]) -> Failure:
 def undisturbed(dtype: torch.dtype = torch.float32) -> Iterator[None]:
     """Run something without leaving a trace in the process: what it seeds, switches or warns is undone."""
     before = torch.get_default_dtype(), torch.get_rng_state(), np.random.get_state(), random.getstate()
-    grad = torch.is_grad_enabled()
+    grad, threads = torch.is_grad_enabled(), torch.get_num_threads()
     try:
+        torch.set_num_threads(1)  # the tensors are tiny: waiting for a second thread can cost a hundred times the sum
         torch.set_default_dtype(dtype)
         torch.default_generator.manual_seed(0)  # torch.manual_seed also prepares devices, which takes a millisecond
         torch.set_grad_enabled(True)
@@ -116,6 +117,7 @@ def undisturbed(dtype: torch.dtype = torch.float32) -> Iterator[None]:
         np.random.set_state(before[2])
         random.setstate(before[3])
         torch.set_grad_enabled(grad)
+        torch.set_num_threads(threads)
 
 
 def _call(request: Request, namespace: dict, dtype: torch.dtype) -> Reply:
