@@ -15,7 +15,7 @@ import pytest
 from autograder.grading.sandbox import Limits, Plan, Sandbox, Unsandboxed, available
 from autograder.worker.verbs import Failure, Reply, Request
 
-LIMITS = Limits(seconds=2.0, memory_gib=0.6, output_bytes=8 << 20, notebook_bytes=4 << 20)
+LIMITS = Limits(seconds=3.0, memory_gib=0.6, output_bytes=8 << 20, notebook_bytes=4 << 20)
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 PLAN = Plan(
@@ -88,8 +88,8 @@ SUBMISSIONS = {
     "endless answer, alarm off": answering("import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass"),
     "memory": answering("import torch\nreturn torch.ones(10**9).sum()"),
     "memory of many": beginning(
-        "import os, time\nfor _ in range(5):\n    if not os.fork():\n"
-        "        block = bytearray(250 << 20)\n        time.sleep(60)\ntime.sleep(60)"
+        "import os, time\nfor _ in range(3):\n    if not os.fork():\n"
+        "        block = bytearray(300 << 20)\n        time.sleep(60)\ntime.sleep(60)"
     ),
     "fork bomb": beginning("import os, time\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        time.sleep(1)"),
     "large answer": answering("import torch\nreturn torch.zeros(3_000_000)"),

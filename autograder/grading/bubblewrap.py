@@ -54,8 +54,8 @@ def find_bwrap() -> str:
         return ""
 
 
-def command(bwrap: str, data: Sequence[Path], *program: str) -> list[str]:
-    """The command that runs this interpreter with the arguments `program` in the sandbox's file system."""
+def command(bwrap: str, data: Sequence[Path], module: str, *words: str) -> list[str]:
+    """The command that runs worker.<module>.main in the sandbox's file system, by this interpreter and as no root."""
     trees, files = _interpreter()
     arguments = [bwrap, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     arguments += ["--die-with-parent", "--new-session", "--clearenv", "--dev", "/dev"]
@@ -100,7 +100,8 @@ def command(bwrap: str, data: Sequence[Path], *program: str) -> list[str]:
     }
     for name, value in inside.items():
         arguments += ["--setenv", name, value]
-    return [*arguments, sys.executable, "-W", "ignore", *program]
+    begin = f"from worker.jail import become_plain_user; become_plain_user(); from worker.{module} import main; main()"
+    return [*arguments, sys.executable, "-s", "-W", "ignore", "-c", begin, *words]
 
 
 def _interpreter() -> tuple[list[Path], list[Path]]:

@@ -97,7 +97,7 @@ def read_submitted(path: Path, most: int) -> bytes:
 
 
 class Transcript:
-    """What one run of a worker has said so far.
+    """What one run of a worker has said so far. It takes each cell once, in order, and each request once: a flood of frames ends soon.
 
     step: the index of the cell, or (exercise, number of the request), that began last; since: when. running: whether student
     code may have run, after which cells and notices are no longer believed.
@@ -113,13 +113,16 @@ class Transcript:
         self.stopped: dict[str, str] = {}
         self.running = self.ended = False
         self.step: int | tuple[str, int] | None = None
+        self._last_cell = -1
         self.since = now
-        self._frames = wire.Frames()
+        self._frames = wire.Frames(wire.CELL)
 
     def feed(self, data: bytes, now: float) -> None:
         """Take what has arrived. Raises ValueError for a frame that is malformed or out of place."""
         for frame in self._frames.feed(data):
-            self._take(wire.decode(frame), now)
+            self._take(wire.decode(frame, self._frames.caps), now)
+            if self.running:
+                self._frames.caps = wire.REPLY
 
     def _take(self, message: wire.Tree, now: float) -> None:
         match message:
@@ -129,9 +132,10 @@ class Transcript:
                 self.cells.append(Cell(kind, source, grade_id))
             case ("notice", str(sentence)) if not self.running:
                 self.notices.append(sentence)
-            case ("run", int(index)) if 0 <= index < len(self.cells):
+            case ("run", int(index)) if self._last_cell < index < len(self.cells):
+                self._last_cell = index
                 self._begin(index, now)
-            case ("failed", int(index), str(kind), str(text), str(line)) if index == self.step:
+            case ("failed", int(index), str(kind), str(text), str(line)) if index == self.step and index not in self.failures:
                 self.failures[index] = Failure(kind, text, line)
             case ("ask", str(name), int(number)) if name in self.replies and number == len(self.replies[name]) < len(
                 self.plan.exercises[name]
@@ -141,9 +145,9 @@ class Transcript:
                 self.replies[name].append(Reply(result, arguments))
             case ("failure", str(name), int(number), str(kind), str(text), str(line)) if self._awaits(name, number):
                 self.replies[name].append(Failure(kind, text, line))
-            case ("stopped", str(name), str(why)) if name in self.replies and why in WHYS:
+            case ("stopped", str(name), str(why)) if name in self.replies and name not in self.stopped and why in WHYS:
                 self.running = True
-                self.stopped.setdefault(name, why)
+                self.stopped[name] = why
             case ("end",):
                 self.running = self.ended = True
             case _:

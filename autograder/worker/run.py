@@ -27,7 +27,8 @@ import torch
 from . import cells, wire
 from .verbs import Failure, Reply, Request, Tree, perform
 
-Send = Callable[[Tree], None]
+#: Takes a message, and the caps to hold it to if they are not those of a reply.
+Send = Callable[..., None]
 
 
 def work(notebook: bytes, plan: wire.Plan, task: wire.Task, send: Send) -> None:
@@ -41,7 +42,7 @@ def work(notebook: bytes, plan: wire.Plan, task: wire.Task, send: Send) -> None:
     except MemoryError:
         return send(("unreadable", "The notebook is too large to read."))
     for cell in sources:
-        send(("cell", *cell))
+        send(("cell", *cell), wire.CELL)
     for sentence in said:
         send(("notice", sentence))
     namespace = _run_cells(sources, codes, plan, task, send)
@@ -131,8 +132,8 @@ def hold_to_one_thread() -> None:
 def sender(descriptor: int) -> Send:
     """A function that writes one frame to a file descriptor. Raises ValueError for what cannot be sent; a closed pipe ends the process."""
 
-    def send(tree: Tree) -> None:
-        left = memoryview(wire.encode(tree))
+    def send(message: Tree, caps: wire.Caps = wire.REPLY) -> None:
+        left = memoryview(wire.encode(message, caps))
         try:
             while left:
                 left = left[os.write(descriptor, left) :]

@@ -45,8 +45,10 @@ class Caps:
     depth: int = 40
 
 
-#: For what a worker sends back. `header` leaves room for a long cell; one reply stays far below all of these.
-REPLY = Caps(header=24 << 20, body=32 << 20, index=64 << 10, arrays=256, nodes=20_000)
+#: For a reply, which student code can forge.
+REPLY = Caps(header=1 << 20, body=32 << 20, index=64 << 10, arrays=256, nodes=20_000)
+#: For a cell as submitted, sent before student code has run. A cell may be as long as a notebook.
+CELL = Caps(header=64 << 20, body=0, index=0, arrays=0, nodes=10)
 #: For what the grader sends: all requests of a lesson in one frame. It is trusted; the caps only find mistakes.
 PLAN = Caps(header=256 << 20, body=2 << 30, index=64 << 20, arrays=1_000_000, nodes=20_000_000)
 
@@ -83,7 +85,7 @@ def decode(frame: bytes, caps: Caps = REPLY) -> Tree:
 
 
 class Frames:
-    """Cuts a stream of bytes into whole frames."""
+    """Cuts a stream of bytes into whole frames. `caps` may be changed between frames."""
 
     def __init__(self, caps: Caps = REPLY) -> None:
         self.caps = caps

@@ -5,14 +5,26 @@ messages apart, in JSON: it takes {"id", "task"} with two descriptors (the noteb
 {"started": id} with a descriptor of the process, then {"ended": id, "code", "cpu"}; the first message of all is {"ready": ...}.
 """
 
+import builtins
+import contextlib
 import ctypes
 import gc
+import importlib
 import json
 import os
 import select
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from . import cells, jail, run, wire
+from .verbs import Request, perform
 
 #: The exit code of a child whose jail could not be built: the machine's fault, never the student's.
 UNJAILED = 97
@@ -20,11 +32,6 @@ UNJAILED = 97
 
 def main() -> None:
     """Started with the socket's descriptor, that of the encoded plan, and the jail's walls as JSON."""
-    from . import jail
-
-    jail.become_plain_user()
-    from . import run, wire
-
     control = socket.socket(fileno=int(sys.argv[1]))
     with open(int(sys.argv[2]), "rb") as file:
         plan = wire.Plan.decode(file.read())
@@ -34,9 +41,8 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     _use_huge_pages()
-    threads = len(os.listdir("/proc/self/task"))
-    if threads != 1:
-        raise RuntimeError(f"The worker has {threads} threads and cannot be cloned; one of its imports started them.")
+    if _threads() != 1:
+        raise RuntimeError(f"The worker has {_threads()} threads and cannot be cloned; one of its imports started them.")
     control.send(json.dumps({"ready": _own_bytes()}).encode())
     Zygote(control, plan, prison).serve()
 
@@ -52,7 +58,7 @@ class Child:
 class Zygote:
     """Starts children and reports their ends."""
 
-    def __init__(self, control: socket.socket, plan, prison) -> None:
+    def __init__(self, control: socket.socket, plan: wire.Plan, prison: jail.Jail) -> None:
         self.control, self.plan, self.prison = control, plan, prison
         self.children: dict[int, Child] = {}  # by pidfd
         self.poll = select.poll()
@@ -68,8 +74,6 @@ class Zygote:
                     return
 
     def _start(self) -> bool:
-        from . import jail
-
         try:
             message, descriptors, _, _ = socket.recv_fds(self.control, 1 << 20, 2)
         except ConnectionResetError:
@@ -90,8 +94,6 @@ class Zygote:
 
     def _live(self, order: dict, notebook: int, frames: int) -> None:
         """A child's whole life. Never returns."""
-        from . import jail, run, wire
-
         try:
             self.prison.confine(notebook, frames)
         except BaseException as error:  # fail closed, whatever happened
@@ -114,19 +116,8 @@ class Zygote:
         self.control.send(json.dumps(ended).encode())
 
 
-def _warm(plan) -> None:
+def _warm(plan: wire.Plan) -> None:
     """Use once what submissions will use, so that no child pays for it: the first optimizer alone takes more than a second."""
-    import inspect  # noqa: F401 - imported for the children
-    import math  # noqa: F401
-
-    import matplotlib.pyplot as plt
-    import numpy.testing  # noqa: F401
-    import torch
-    import torch.nn.functional as F
-    from torch import nn
-
-    from . import run
-
     model = nn.Sequential(nn.Embedding(8, 8), nn.LayerNorm(8), nn.Linear(8, 8), nn.GELU(), nn.Dropout(0.1))
     optimizer = torch.optim.AdamW(model.parameters())
     for _ in range(2):
@@ -143,39 +134,47 @@ def _warm(plan) -> None:
     axes.imshow([[0, 1]])
     figure.canvas.draw()
     plt.close(figure)
-    _rehearse(plan, run)
+    _rehearse(plan)
+    _import_given(plan)
 
 
-_REHEARSAL = """
-import numpy as np
-import torch
-import torch.nn as nn
-import matplotlib.pyplot as plt
-from autograder import check
-%matplotlib inline
-def rehearsal(x):
-    return x.softmax(-1)
-def broken(x):
-    raise ValueError("no")
-"""
+def _rehearse(plan: wire.Plan) -> None:
+    """Do a whole task in this process, but for the fork: reading, running, answering and failing."""
+    source = "%matplotlib inline\ndef right(x):\n    return x.softmax(-1)\ndef wrong(x):\n    raise ValueError"
+    notebook = {"nbformat": 4, "cells": [{"cell_type": "code", "metadata": {}, "source": source}]}
+    main_module, ask = sys.modules["__main__"], builtins.input
+    try:
+        run.work(json.dumps(notebook).encode(), plan, wire.Task(), wire.encode)
+        for name in ("right", "wrong"):
+            request = Request("call", name, (np.ones((2, 3), np.float32),))
+            answer = perform(request, vars(sys.modules["__main__"]))
+            wire.encode(astuple(answer))
+    finally:
+        sys.modules["__main__"], builtins.input = main_module, ask
 
 
-def _rehearse(plan, run) -> None:
-    """Do a whole task in this process, but for the fork: reading, running, answering, and failing."""
-    from . import wire
-    from .verbs import Request, perform
+def _import_given(plan: wire.Plan) -> None:
+    """Import what the lesson's given cells import, `course` above all. Not where that starts threads, which children would wait for."""
+    names = sorted(set().union(*(cells.Code(source, "<given>").imports for source in plan.given.values())))
+    child = os.fork()
+    if child == 0:
+        try:
+            _import(names)
+            os._exit(_threads() - 1)
+        finally:
+            os._exit(1)
+    if os.waitpid(child, 0)[1] == 0:
+        _import(names)
 
-    notebook = {"nbformat": 4, "cells": [{"cell_type": "code", "metadata": {}, "source": _REHEARSAL}]}
-    main_module, ask_input = sys.modules["__main__"], __builtins__["input"] if isinstance(__builtins__, dict) else __builtins__.input
-    run.work(json.dumps(notebook).encode(), plan, wire.Task(), wire.encode)
-    import numpy as np
 
-    namespace = sys.modules["__main__"].__dict__
-    for name in ("rehearsal", "broken"):
-        wire.encode(str(perform(Request("call", name, (np.ones((2, 3), np.float32),)), namespace)))
-    import builtins
+def _import(names: list[str]) -> None:
+    for name in names:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
 
-    sys.modules["__main__"], builtins.input = main_module, ask_input
+
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))
 
 
 def _use_huge_pages() -> None:
@@ -200,7 +199,3 @@ def _own_bytes() -> int:
     """The bytes of memory that are this process's own, rather than files': what each child starts with, and shares until it writes."""
     with open("/proc/self/status", encoding="ascii") as file:
         return next(int(line.split()[1]) << 10 for line in file if line.startswith("RssAnon:"))
-
-
-if __name__ == "__main__":
-    main()
