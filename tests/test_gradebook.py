@@ -123,6 +123,17 @@ def test_another_database_can_be_named_and_nbgrader_is_told(tmp_path: Path, out:
     assert not (out / "nbgrader" / "gradebook.db").exists()
 
 
+def test_a_named_file_is_found_from_the_course_folder_too(tmp_path: Path, out: Path, released: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    write([grade()], LESSON, released, out, db="sqlite:///grades.db")
+    assert f"sqlite:///{tmp_path}/grades.db" in (out / "nbgrader" / "nbgrader_config.py").read_text(encoding="utf-8")
+
+
+def test_an_address_with_a_password_is_kept_from_other_users(tmp_path: Path, out: Path, released: Path):
+    write([grade()], LESSON, released, out, db=f"sqlite:///{tmp_path}/elsewhere.db")
+    assert (out / "nbgrader" / "nbgrader_config.py").stat().st_mode & 0o077 == 0
+
+
 def test_a_whole_class_takes_as_many_statements_as_one_student(tmp_path: Path, released: Path):
     def statements(students: int, out: Path) -> int:
         seen = []
@@ -292,6 +303,20 @@ def test_grades_for_other_points_than_the_release_has_are_refused(tmp_path: Path
 def test_a_grade_for_another_lesson_is_refused(out: Path, released: Path):
     with pytest.raises(GradebookError, match="04_encoder was expected"):
         write([grade()], "04_encoder", released, out)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, out: Path, released: Path):
+    (tmp_path / "notes.txt").write_text("These are notes, and no database. " * 100, encoding="utf-8")
+    with pytest.raises(GradebookError, match=r"notes\.txt cannot be written: file is not a database"):
+        write([grade()], LESSON, released, out, db=f"sqlite:///{tmp_path}/notes.txt")
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8").startswith("These are notes")
+
+
+@pytest.mark.parametrize("url", ["grades.db", "oracle://u:secret@host/db"])
+def test_an_address_of_no_database_is_refused(out: Path, released: Path, url: str):
+    with pytest.raises(GradebookError) as refusal:
+        write([grade()], LESSON, released, out, db=url)
+    assert "secret" not in str(refusal.value)
 
 
 # nbgrader's own commands

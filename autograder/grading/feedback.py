@@ -97,7 +97,7 @@ def _shown(exercise: ExerciseGrade, grade: Grade) -> dict[str, Any]:
     sign, words, kind = STATUSES[exercise.status]
     wrote = answer(grade.cells, exercise.exercise) if exercise.status != "not_attempted" else None
     written = next((cell.kind for cell in grade.cells if cell.grade_id == exercise.exercise), "code")
-    said_below = any(exercise.reason and exercise.reason == behaviour.reason for behaviour in exercise.behaviours)
+    said_below = any(behaviour.reason and exercise.reason.endswith(behaviour.reason) for behaviour in exercise.behaviours)
     return {
         "name": visible(exercise.exercise),
         "sign": sign,

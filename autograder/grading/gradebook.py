@@ -22,7 +22,7 @@ import sqlalchemy
 from alembic.script import ScriptDirectory
 from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.utils import is_grade, is_locked, is_solution
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import URL, delete, insert, select, update
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from autograder.grading.grades import ExerciseGrade, Grade
@@ -51,17 +51,19 @@ def write(grades: Iterable[Grade], lesson: str, released: Path, out: Path, db: s
     Returns:
         The course folder: run `nbgrader` or `jupyter lab` there.
     Raises:
-        GradebookError: if the grades do not fit the release, or the database holds work by hand on a cell that the release lacks.
+        GradebookError: if the grades do not fit the release, if the database holds work by hand on a cell that the release lacks, or if
+            it cannot be written.
     """
     grades = list(grades)
     release = Release.read(released)
     _check(grades, lesson, release)
     course = out.resolve() / "nbgrader"
+    url = _database(db, course)
     files = _Files(course)
-    files.stage(course / "nbgrader_config.py", _config(db), private=db is not None)
+    files.stage(course / "nbgrader_config.py", _config(url if db else None), private=db is not None)
     files.stage(course / "source" / lesson / f"{lesson}.ipynb", as_json(release.notebook))
     (course / "exchange").mkdir(parents=True, exist_ok=True)
-    with _gradebook(db or f"sqlite:///{course / 'gradebook.db'}?timeout=30") as gradebook:
+    with _gradebook(url) as gradebook:
         cells = _write_lesson(gradebook, release, lesson)
         verdicts = [_submission(course, files, release, grade) for grade in grades]
         _write_scores(gradebook, lesson, cells, verdicts)
@@ -101,7 +103,7 @@ def _grade_cell(release: Release, exercise: str) -> str:
     return exercise if exercise in release.points else f"{exercise}-check"
 
 
-def _config(db: str | None) -> str:
+def _config(url: URL | None) -> str:
     lines = [
         '"""nbgrader\'s settings for this folder. Written by `autograder grade`, and written again at the next run."""',
         "",
@@ -119,8 +121,8 @@ def _config(db: str | None) -> str:
         '    "nbgrader.preprocessors.CheckCellMetadata",',
         "]",
     ]
-    if db is not None:
-        lines.append(f"c.CourseDirectory.db_url = {db!r}")
+    if url is not None:
+        lines.append(f"c.CourseDirectory.db_url = {url.render_as_string(hide_password=False)!r}")
     return "\n".join(lines) + "\n"
 
 
@@ -158,19 +160,43 @@ class _OneCommit(Session):
         super().commit()
 
 
+def _database(db: str | None, course: Path) -> URL:
+    """The database's address. A file's is made absolute, because nbgrader reads it in another folder."""
+    try:
+        url = sqlalchemy.make_url(db or "sqlite:///gradebook.db")
+    except sqlalchemy.exc.ArgumentError:
+        raise GradebookError(
+            f"{db!r} is no database address. Expected one as SQLAlchemy writes it, such as sqlite:////srv/grades.db."
+        ) from None
+    if url.get_backend_name() == "sqlite" and url.database:
+        file = (Path.cwd() if db else course) / url.database
+        file.parent.mkdir(parents=True, exist_ok=True)
+        url = url.set(database=str(file))
+    return url
+
+
 @contextmanager
-def _gradebook(url: str) -> Iterator[nb.Gradebook]:
+def _gradebook(url: URL) -> Iterator[nb.Gradebook]:
     """nbgrader's gradebook in one transaction: call `gradebook.db().finish()` to make it last."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", sqlalchemy.exc.SAWarning)  # nbgrader's own calls cause harmless ones
-        _create_tables(url)
-        with nb.Gradebook(url) as gradebook:
-            gradebook.db.remove()
-            gradebook.db = scoped_session(sessionmaker(class_=_OneCommit, autoflush=False, bind=gradebook.engine))
-            yield gradebook
+    if url.get_backend_name() == "sqlite":
+        url = url.update_query_dict({"timeout": "30"})  # seconds to wait for a formgrader that is saving
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", sqlalchemy.exc.SAWarning)  # nbgrader's own calls cause harmless ones
+            _create_tables(url)
+            with nb.Gradebook(url) as gradebook:
+                gradebook.db.remove()
+                gradebook.db = scoped_session(sessionmaker(class_=_OneCommit, autoflush=False, bind=gradebook.engine))
+                yield gradebook
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as problem:  # ImportError: the driver of that kind of database
+        why = str(getattr(problem, "orig", None) or problem).splitlines()[0]
+        raise GradebookError(
+            f"The gradebook {url.set(query={}).render_as_string()} cannot be written: {why}. Nothing was changed. "
+            "If nbgrader is older or newer than the file, run `nbgrader db upgrade` beside it; else name another database (`--db`)."
+        ) from problem
 
 
-def _create_tables(url: str) -> None:
+def _create_tables(url: URL) -> None:
     """Make an empty gradebook. nbgrader would do it itself, but by starting `alembic`, which need not be on the path."""
     engine = sqlalchemy.create_engine(url)
     if not sqlalchemy.inspect(engine).has_table("alembic_version"):

@@ -6,6 +6,7 @@ release and from the text of the student's cells: no outputs, no attachments, no
 
 import json
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,7 @@ from autograder.grading.grades import Cell
 # each far beyond what an honest submission has.
 LONGEST_CELL = 20_000  #: characters; longer cells are cut
 LONGEST_MARKDOWN = 6_000  #: characters; longer Markdown is shown as plain text
+LONGEST_SENTENCE = 2_000  #: characters; longer comments and notices are cut
 MOST_ADDED_TEXT = 200_000  #: characters; cells that a student added beyond that many in all are left out
 
 MISSING_CODE = "# This cell is missing from the submission."
@@ -233,7 +235,7 @@ _MARKDOWN_ACTIVE = (
 
 def harmless_sentence(text: str) -> str:
     """A sentence that may quote a student, for a place that is Markdown on one page and plain text on another."""
-    text = " ".join(visible(text).split())
+    text = textwrap.shorten(visible(text[:10_000]), LONGEST_SENTENCE, placeholder=" …")
     for active, harmless in _MARKDOWN_ACTIVE:
         text = active.sub(harmless, text)
     text = re.sub(r"^(?=[#>=~`|+*-])", r"\\", text)  # at its start these make a heading, a quotation, a list, a table
