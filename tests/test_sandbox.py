@@ -114,7 +114,7 @@ SUBMISSIONS = {
     "processes": answering("import os\nreturn sorted(int(name) for name in os.listdir('/proc') if name.isdigit())"),
     "writing": answering(
         "import os, sys\nwritable = []\n"
-        "for folder in ['/', '/app', '/app/worker', '/dev', '/proc', sys.prefix, sys.base_prefix, '/usr/lib', '/etc']:\n"
+        "for folder in ['/', '/app', '/app/worker', '/app/course', '/dev', '/proc', sys.prefix, sys.base_prefix, '/usr/lib', '/etc']:\n"
         "    try:\n        open(folder + '/mark', 'w')\n        writable.append(folder)\n    except OSError: pass\n"
         "for folder in ['/box', '/tmp', '/dev/shm']:\n    open(folder + '/mark', 'w')\nreturn writable"
     ),
@@ -126,6 +126,7 @@ SUBMISSIONS = {
         "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
         "return [libc.ptrace(0, 0, 0, 0), libc.unshare(0x10000000), libc.mount(b'x', b'/box', b'tmpfs', 0, None)]"
     ),
+    "the course's package": answering("import course\nreturn course.__file__"),
     "the grader's module": answering("import autograder\nreturn [hasattr(autograder, 'grading'), autograder.check('answer') is None]"),
     "patched comparison": answering("import torch\ntorch.allclose = lambda *a, **k: True\nreturn 41"),
     # what cannot be read
@@ -153,7 +154,7 @@ def reports(tmp_path_factory):
     paths["folder"].mkdir()
     os.mkfifo(paths["pipe"])
     with_ordinary = [pair for name, path in paths.items() for pair in ((name, path), (f"after {name}", paths["ordinary"]))]
-    with Sandbox(PLAN, LIMITS, jobs=2) as sandbox:
+    with Sandbox(PLAN, LIMITS, jobs=2, data=[PROJECT / "course"]) as sandbox:
         graded = {report.key: report for report in sandbox.run(with_ordinary)}
         graded["processes left"] = processes_below(os.getpid())
     assert len(graded) == len(with_ordinary) + 1
@@ -335,11 +336,12 @@ def test_nothing_is_left_running(reports):
     ("key", "seen"),
     [
         ("files", ()),
-        ("own folder", ("autograder.py", "worker")),
+        ("own folder", ("autograder.py", "course", "worker")),
         ("descriptors", 1),
         ("writing", ()),
         ("network", 97),
         ("system calls", (-1, -1, -1)),
+        ("the course's package", "/app/course/__init__.py"),
         ("the grader's module", (False, True)),
     ],
 )
