@@ -54,6 +54,7 @@ from autograder import check
 from course import plots
 
 torch.manual_seed(3)
+torch.set_printoptions(precision=3, sci_mode=False)
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 print(f"PyTorch {torch.__version__} on {device}")
 
@@ -78,10 +79,10 @@ preferred = torch.arange(20) * 2 * math.pi / 20  # preferred directions of the t
 
 
 def simulate_reaches(trials, bins=12):
-    """Simulated spike counts (trials, bins, 30) and the direction of the reach in each trial (trials,), one of eight, in radians."""
+    """Simulated spike counts (trials, bins, 30), and each trial's reach direction (trials,) in radians."""
     angle = 2 * math.pi * torch.randint(8, (trials,)) / 8 - math.pi
     rates = torch.full((trials, bins, 30), 2.0)
-    rates[:, CUE, :20] += 1.6 * torch.cos(angle[:, None] - preferred)  # cosine tuning, only while the cue is on
+    rates[:, CUE, :20] += 1.6 * torch.cos(angle[:, None] - preferred)  # cosine tuning, in one bin
     rates[:, :, 20:] = 1.0
     rates[:, CUE, 20:25] = 6.0
     rates[:, GO, 25:] = 6.0
@@ -92,7 +93,7 @@ reaches, angles = simulate_reaches(800)  # (B, T, N), (B,)
 print("tokens:", tuple(reaches.shape), "= (trials B, time bins T, neurons N)")
 
 # %% look="population"
-plots.population(reaches[0], {"cue": CUE, "go": GO}, "One simulated trial: each column is one token")
+plots.population(reaches[0], {"cue": CUE, "go": GO}, "One trial: each column is a token")
 
 # %% [markdown]
 # ### Three ways to move information
@@ -123,7 +124,7 @@ plots.population(reaches[0], {"cue": CUE, "go": GO}, "One simulated trial: each 
 
 # %% look="reach-back"
 def sensitivity(model, length=40, width=16):
-    """Size of the gradient of the last output with respect to each earlier input, by distance (length,)."""
+    """Size of the gradient of the last output with respect to each input, by distance (length,)."""
     x = torch.randn(8, length, width, requires_grad=True)
     model(x)[:, -1].sum().backward()
     return x.grad.norm(dim=-1).mean(dim=0).flip(0)
@@ -134,11 +135,12 @@ conv = nn.Sequential(*[nn.Conv1d(16, 16, kernel_size=5, padding=2) for _ in rang
 routes = {
     "RNN": sensitivity(lambda x: rnn(x)[0]),
     "LSTM": sensitivity(lambda x: lstm(x)[0]),
-    "3 convolutions of width 5": sensitivity(lambda x: conv(x.transpose(1, 2)).transpose(1, 2)),
+    "3 convolutions of width 5": sensitivity(lambda x: conv(x.mT).mT),
     "attention": sensitivity(lambda x: F.scaled_dot_product_attention(x, x, x)),
 }
 routes = {name: torch.where(size > 1e-12, size, torch.nan) for name, size in routes.items()}
-plots.curves(range(40), routes, "distance in tokens", "sensitivity of the last output", "How far back an untrained model reaches", log="y")
+plots.curves(range(40), routes, "distance in tokens", "sensitivity of the last output", log="y")
+
 # %% [markdown]
 # <a id="qkv"></a>
 # ## 2 · Query, key, value
@@ -162,8 +164,8 @@ plots.curves(range(40), routes, "distance in tokens", "sensitivity of the last o
 
 # %%
 words = ["fish", "boat", "hunt"]
-q = torch.tensor([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0]], device=device)  # hunt looks for an animal
-k = torch.tensor([[2.0, 1.0], [0.0, 2.0], [1.0, 0.0]], device=device)  # fish has much of an animal
+q = torch.tensor([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0]], device=device)  # hunt: an animal?
+k = torch.tensor([[2.0, 1.0], [0.0, 2.0], [1.0, 0.0]], device=device)  # fish: very much
 v = torch.tensor([[3.0, 0.0], [0.0, 3.0], [1.0, 1.0]], device=device)
 print("q, k, v:", tuple(q.shape), "= (tokens T, width D)")
 
@@ -198,7 +200,7 @@ print("q, k, v:", tuple(q.shape), "= (tokens T, width D)")
 def attention_scores(q, k):
     """How well each query matches each key: their dot product, not scaled.
 
-    q: (..., T_q, D), the queries. k: (..., T_k, D), the keys, with the same leading axes (any number, also none).
+    q: (..., T_q, D), the queries. k: (..., T_k, D), the keys, with the same leading axes, if any.
     Returns (..., T_q, T_k); entry [..., i, j] belongs to query i and key j.
     """
     ### BEGIN SOLUTION
@@ -221,14 +223,17 @@ check("attention_scores")
 #
 # </details>
 #
-# **Look.** The scores of *hunt*, as geometry: the further a key reaches in the direction of the query, the higher its score. A long key
+# #### Look
+#
+# The scores of *hunt*, as geometry: the further a key reaches in the direction of the query, the higher its score. A long key
 # wins too, not only a well-aligned one.
 
 # %% look="scores"
 with plots.needs("attention_scores"):
     scores = attention_scores(q, k)
-    arrows = {"query of hunt": q[2]} | {f"key of {w}: {s:.0f}": key for w, s, key in zip(words, scores[2], k)}
-    plots.vectors(arrows, [plots.QUERY] + 3 * [plots.KEY], "The query of hunt, and its score with each key")
+    arrows = {"query of hunt": q[2]}
+    arrows |= {f"key of {word}: {score:.0f}": key for word, score, key in zip(words, scores[2], k)}
+    plots.vectors(arrows, [plots.QUERY] + 3 * [plots.KEY], "The query of hunt, its score with each key")
 
 # %% [markdown]
 # <a id="softmax"></a>
@@ -264,12 +269,13 @@ with plots.needs("attention_scores"):
 def softmax(x, dim):
     """Turn numbers into shares: positive, and summing to one along axis `dim`.
 
-    x: a floating-point tensor of any shape; each slice along `dim` is normalized on its own. Large entries (±1000) must not
-    overflow. An entry of -inf gets the share 0; each slice has at least one finite entry.
+    x: a floating-point tensor of any shape; each slice along `dim` is normalized on its own.
+    Large entries (±1000) must not overflow. An entry of -inf gets the share 0; each slice has at
+    least one finite entry.
     Returns a new tensor of the same shape; x is left unchanged.
     """
     ### BEGIN SOLUTION
-    exponentials = torch.exp(x - x.amax(dim=dim, keepdim=True))  # the largest exponent is 0, so nothing overflows
+    exponentials = torch.exp(x - x.amax(dim=dim, keepdim=True))  # largest exponent: 0
     return exponentials / exponentials.sum(dim=dim, keepdim=True)
     ### END SOLUTION
 
@@ -291,7 +297,9 @@ check("softmax")
 #
 # </details>
 #
-# **Look, and break it.** Left, your weights for the three words, along the keys. Right, the same scores along the *queries*: a popular
+# #### Look, and break it
+#
+# Left, your weights for the three words, along the keys. Right, the same scores along the *queries*: a popular
 # slip.
 # Nothing crashes, all numbers lie between 0 and 1. But now each column sums to one: every key spreads itself among the queries, and a
 # query may end up with more or less than one unit.
@@ -299,10 +307,10 @@ check("softmax")
 # %% look="axis"
 with plots.needs("softmax"):
     table = q @ k.T  # two axes only, so .T is safe here
-    maps = {"right: over the keys, dim=-1": softmax(table, -1), "wrong: over the queries, dim=-2": softmax(table, -2)}
+    maps = {"right: dim=-1, over the keys": softmax(table, -1), "wrong: dim=-2": softmax(table, -2)}
     plots.attention_maps(maps, words, words, width=3.6)
-    print("right, sums of the rows:", softmax(table, -1).sum(-1).tolist())
-    print("wrong, sums of the rows:", [round(total, 3) for total in softmax(table, -2).sum(-1).tolist()])
+    for name, weights in maps.items():
+        print(f"{name:30} sums of the rows {weights.sum(dim=-1)}")
 
 # %% [markdown]
 # <a id="scaling"></a>
@@ -313,11 +321,13 @@ with plots.needs("softmax"):
 # Take the entries of $q$ and $k$ as independent, with mean 0 and variance 1: a fair sketch of how training begins.
 # One product $q_i k_i$ then has mean 0 and variance $E[q_i^2]\,E[k_i^2] = 1$, and variances of independent terms add up:
 #
-# $$\operatorname{Var}(q \cdot k) = \sum_{i=1}^{d_k} \operatorname{Var}(q_i k_i) = d_k, \qquad \text{so a score has standard deviation } \sqrt{d_k}.$$
+# $$\operatorname{Var}(q \cdot k) = \sum_{i=1}^{d_k} \operatorname{Var}(q_i k_i) = d_k .$$
+#
+# So a score has standard deviation $\sqrt{d_k}$.
 #
 # At $d_k = 64$ scores differ by 8 and more, and $e^8 \approx 3000$: one key takes all.
-# Learning then stalls, because a weight's sensitivity to its score, $\partial w_i / \partial s_i = w_i (1 - w_i)$, vanishes at 0 and at
-# 1. Dividing by $\sqrt{d_k}$ gives scores of spread 1 at every width.
+# Learning then stalls: a weight's sensitivity to its own score is $\partial w_i / \partial s_i = w_i (1 - w_i)$, which is next to nothing
+# for a weight near zero or near one. Dividing by $\sqrt{d_k}$ gives scores of spread 1 at every width.
 #
 # **Predict.** What would dividing by $d_k$ do? Sketch the three curves before you run the cell.
 
@@ -326,22 +336,20 @@ widths = 2 ** torch.arange(11)
 powers = {"no scaling": 0.0, "divided by √d_k": 0.5, "divided by d_k": 1.0}
 spread, slope = {name: [] for name in powers}, {name: [] for name in powers}
 for width in widths.tolist():
-    raw = (torch.randn(400, 1, width) @ torch.randn(400, width, 10)).squeeze(1)  # 400 queries, 10 keys each
+    raw = (torch.randn(400, 1, width) @ torch.randn(400, width, 10)).squeeze(1)  # (400, 10)
     for name, power in powers.items():
         s = raw / width**power
         w = torch.softmax(s, dim=-1)
         spread[name].append(s.std())
         slope[name].append((w * (1 - w)).mean())
 
-figure, (left, right) = plots.plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-plots.curves(
-    widths, {n: torch.stack(y) for n, y in spread.items()}, "width d_k", "standard deviation", "Spread of the scores", "xy", ax=left
-)
-plots.curves(
-    widths, {n: torch.stack(y) for n, y in slope.items()}, "width d_k", "mean of w (1 − w)", "What is left to learn from", "x", ax=right
-)
+_, (left, right) = plots.plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+spread, slope = ({name: torch.stack(y) for name, y in lines.items()} for lines in (spread, slope))
+plots.curves(widths, spread, "width d_k", "standard deviation", "Spread of the scores", "xy", ax=left)
+plots.curves(widths, slope, "width d_k", "mean of w (1 − w)", "What is left to learn from", "x", ax=right)
+
 # %% [markdown]
-# <details><summary>What the picture says</summary>
+# <details><summary>Answer: what the picture says</summary>
 #
 # Unscaled, the spread grows as $\sqrt{d_k}$ and the gradient dies. Divided by $d_k$, the spread *shrinks* as $1/\sqrt{d_k}$: weights
 # become uniform whatever the keys say, and attention is an average. Only $\sqrt{d_k}$ keeps both alive at all widths.
@@ -355,9 +363,9 @@ plots.curves(
 # %% look="slider"
 frames = {}
 for width in (1, 4, 16, 64, 256, 1024):
-    generator = torch.Generator().manual_seed(0)
-    one_query, ten_keys = torch.randn(width, generator=generator), torch.randn(10, width, generator=generator)
-    frames[str(width)] = {name: torch.softmax(ten_keys @ one_query / width**power, dim=0) for name, power in powers.items()}
+    seeded = torch.Generator().manual_seed(0)
+    one, ten = torch.randn(width, generator=seeded), torch.randn(10, width, generator=seeded)
+    frames[str(width)] = {name: torch.softmax(ten @ one / width**power, 0) for name, power in powers.items()}
 plots.bars_with_slider(frames, "d_k", "key", "weight", "One query's weights on ten keys").show()
 
 # %% [markdown]
@@ -402,7 +410,7 @@ empty_rows = {
     "our convention": torch.zeros(4),
 }
 for how, weights in empty_rows.items():
-    print(f"{how:18} -> weights {weights.tolist()}")
+    print(f"{how:18} -> weights {weights}")
 
 
 # %% exercise="scaled_dot_product_attention"
@@ -410,9 +418,11 @@ def scaled_dot_product_attention(q, k, v, mask=None):
     """Attention with scores divided by the square root of D, the width of the queries.
 
     q: (..., T_q, D). k: (..., T_k, D). v: (..., T_k, D_v). Any number of leading axes, also none.
-    mask: None (all may attend), or a tensor of bools or integers 0/1 that broadcasts to (..., T_q, T_k); True or 1 at [i, j] lets
-    query i attend to key j. A query that may attend to no key gets weights 0 and output 0.
-    Returns (output, weights) of shapes (..., T_q, D_v) and (..., T_q, T_k). The arguments are left unchanged.
+    mask: None (all may attend), or a tensor of bools or integers 0/1 that broadcasts to
+    (..., T_q, T_k); True or 1 at [i, j] lets query i attend to key j. A query that may attend to no
+    key gets weights 0 and output 0.
+    Returns (output, weights), of shapes (..., T_q, D_v) and (..., T_q, T_k).
+    The arguments are left unchanged.
     """
     ### BEGIN SOLUTION
     scores = attention_scores(q, k) / math.sqrt(q.shape[-1])  # (..., T_q, T_k)
@@ -421,7 +431,7 @@ def scaled_dot_product_attention(q, k, v, mask=None):
     else:
         allowed = mask.bool()
         lonely = ~allowed.any(dim=-1, keepdim=True)  # queries without a key
-        scores = scores.masked_fill(~allowed, -math.inf).masked_fill(lonely, 0.0)  # finite rows for the softmax
+        scores = scores.masked_fill(~allowed, -math.inf).masked_fill(lonely, 0.0)
         weights = softmax(scores, dim=-1).masked_fill(lonely, 0.0)
     return weights @ v, weights
     ### END SOLUTION
@@ -450,26 +460,31 @@ check("scaled_dot_product_attention")
 #
 # </details>
 #
-# **Look.** Your weights for the three words, without a mask, with *fish* hidden from all, and with *boat* allowed to look nowhere.
+# #### Look
+#
+# Your weights for the three words, without a mask, with *fish* hidden from all, and with *boat* allowed to look nowhere.
 
 # %% look="words"
 with plots.needs("scaled_dot_product_attention"):
-    hide_fish = torch.tensor([[False, True, True]], device=device)  # (1, T): broadcasts over the queries
-    no_view = torch.tensor([[1, 1, 1], [0, 0, 0], [1, 1, 1]], device=device)  # row 1, boat, sees nothing
+    hide_fish = torch.tensor([[False, True, True]], device=device)  # (1, T): the same for all queries
+    no_view = torch.tensor([[1, 1, 1], [0, 0, 0], [1, 1, 1]], device=device)  # boat, row 1, sees nothing
     masks = {"no mask": None, "fish is hidden": hide_fish, "boat may look nowhere": no_view}
-    plots.attention_maps({name: scaled_dot_product_attention(q, k, v, m)[1] for name, m in masks.items()}, words, words)
-    for name, m in masks.items():
-        print(f"{name:22} output of hunt: {scaled_dot_product_attention(q, k, v, m)[0][2].tolist()}")
+    results = {name: scaled_dot_product_attention(q, k, v, m) for name, m in masks.items()}
+    plots.attention_maps({name: weights for name, (_, weights) in results.items()}, words, words)
+    for name, (output, _) in results.items():
+        print(f"{name:22} outputs of boat {output[1]} and of hunt {output[2]}")
 
 # %% [markdown]
-# **Break it.** Let the simulated time bins attend to each other: queries, keys and values are all the standardized spike counts, 30
+# #### Break it
+#
+# Let the simulated time bins attend to each other: queries, keys and values are all the standardized spike counts, 30
 # wide. Left, your function. Right, the same with the scaling undone: we multiply the queries by $\sqrt{30}$ beforehand.
 #
 # **Predict:** which map is nearer to one-hot, and what is on its diagonal?
 
 # %% look="unscaled"
 with plots.needs("scaled_dot_product_attention"):
-    bins = (reaches[0] - reaches.mean(dim=(0, 1))) / reaches.std(dim=(0, 1))  # (T, N), one trial
+    bins = (reaches[0] - reaches.mean(dim=(0, 1))) / reaches.std(dim=(0, 1))  # (T, N)
     scaled = scaled_dot_product_attention(bins, bins, bins)[1]
     unscaled = scaled_dot_product_attention(bins * math.sqrt(30), bins, bins)[1]
     plots.attention_maps({"with 1/√d_k": scaled, "scaling undone": unscaled}, width=4)
@@ -503,7 +518,8 @@ with plots.needs("scaled_dot_product_attention"):
 def causal_mask(length):
     """The mask of a sequence whose tokens attend to themselves and to earlier tokens.
 
-    length: T, at least 1. Returns a bool tensor (T, T): entry [i, j] is True if token i may attend to token j.
+    length: T, at least 1.
+    Returns a bool tensor (T, T): entry [i, j] is True if token i may attend to token j.
     """
     ### BEGIN SOLUTION
     return torch.ones(length, length, dtype=torch.bool).tril()
@@ -538,11 +554,12 @@ check("causal_mask")
 def padding_mask(lengths, max_length):
     """The mask of a batch of sequences that are filled up at the end to a common length.
 
-    lengths: integer tensor (B,), how many tokens of each sequence are real, from 0 to max_length. max_length: T.
+    lengths: integer tensor (B,), how many tokens of each sequence are real, from 0 to max_length.
+    max_length: T.
     Returns a bool tensor (B, 1, T): entry [b, 0, j] is True if token j of sequence b is real.
     """
     ### BEGIN SOLUTION
-    return torch.arange(max_length, device=lengths.device) < lengths[:, None, None]  # (T,) < (B, 1, 1)
+    return torch.arange(max_length, device=lengths.device) < lengths[:, None, None]
     ### END SOLUTION
 
 
@@ -560,7 +577,9 @@ check("padding_mask")
 #
 # </details>
 #
-# **Look.** Your masks, and what the three words can tell each other when read from left to right. Masks combine with `&`: a key must be
+# #### Look
+#
+# Your masks, and what the three words can tell each other when read from left to right. Masks combine with `&`: a key must be
 # allowed by both.
 
 # %% look="masks"
@@ -571,7 +590,7 @@ with plots.needs("causal_mask", "padding_mask", "scaled_dot_product_attention"):
     plots.mask_map(both[0], "causal, and 3 real bins of 5", ax=axes[1])
     output, weights = scaled_dot_product_attention(q, k, v, causal_mask(3).to(device))
     plots.attention_map(weights, words, words, "your weights, causal", ax=axes[2])
-    print("value of fish:", v[0].tolist(), " output of fish:", output[0].tolist())
+    print(f"value of fish {v[0]}, output of fish {output[0]}")
 
 # %% [markdown]
 # <a id="graph"></a>
@@ -588,7 +607,7 @@ with plots.needs("causal_mask", "padding_mask", "scaled_dot_product_attention"):
 
 # %%
 edges = [(0, 0), (1, 0), (0, 2), (1, 2), (2, 2), (3, 2), (1, 3)]  # (from, to), four nodes
-look_for, have, tell = torch.randn(3, 4, 2, device=device)  # query, key, value of each node, (4, 2) each
+look_for, have, tell = torch.randn(3, 4, 2, device=device)  # (4, 2) each
 
 received = torch.zeros(4, 2, device=device)
 for node in range(4):
@@ -603,14 +622,16 @@ graph = torch.zeros(4, 4, dtype=torch.bool, device=device)
 for a, b in edges:
     graph[b, a] = True  # row: who receives, column: who sends
 at_once = F.scaled_dot_product_attention(look_for, have, tell, attn_mask=graph)
-print("node 1 receives", received[1].tolist())
+print(f"node 1 receives {received[1]}")
 print(f"loops and one matrix formula differ by at most {(received - at_once).abs().max():.1e}")
 
 # %% look="message-graph"
 with plots.needs("scaled_dot_product_attention"):
     _, (left, right) = plots.plt.subplots(1, 2, figsize=(11, 3), layout="constrained")
-    for ax, title, m in [(left, "no mask", None), (right, "causal", torch.ones(3, 3, device=device).tril() > 0)]:
-        plots.message_graph(scaled_dot_product_attention(q, k, v, m)[1], words, f"Your weights as messages: {title}", ax)
+    forward_only = torch.ones(3, 3, device=device).tril() > 0
+    for ax, title, m in [(left, "no mask", None), (right, "causal", forward_only)]:
+        weights = scaled_dot_product_attention(q, k, v, m)[1]
+        plots.message_graph(weights, words, f"Your weights as messages: {title}", ax)
 
 # %% [markdown]
 # ### Nodes have no order
@@ -631,10 +652,11 @@ with plots.needs("scaled_dot_product_attention"):
 tokens = reaches[:1]  # (1, T, N)
 order = torch.randperm(12, device=device)
 for title, causal in {"no mask": False, "causal mask": True}.items():
-    first = F.scaled_dot_product_attention(tokens, tokens, tokens, is_causal=causal)[:, order]  # attend, then shuffle
-    shuffled = tokens[:, order]
-    then = F.scaled_dot_product_attention(shuffled, shuffled, shuffled, is_causal=causal)  # shuffle, then attend
-    print(f"{title:12} shuffling before or after differs by at most {(first - then).abs().max():.1e}")
+    attended = F.scaled_dot_product_attention(tokens, tokens, tokens, is_causal=causal)
+    mixed = tokens[:, order]
+    then = F.scaled_dot_product_attention(mixed, mixed, mixed, is_causal=causal)
+    apart = (attended[:, order] - then).abs().max()
+    print(f"{title:12} shuffling after or before attention: outputs differ by at most {apart:.1e}")
 
 # %% [markdown]
 # <a id="module"></a>
@@ -665,7 +687,8 @@ class SelfAttention(nn.Module):
     """Self-attention with one head: the tokens of a sequence read one another.
 
     input_dim: width of a token. head_dim: width of a query, a key, a value, and the output.
-    Its only parameters are those of linear_q, linear_k and linear_v, each nn.Linear(input_dim, head_dim) with a bias.
+    Its only parameters are those of linear_q, linear_k and linear_v, each an
+    nn.Linear(input_dim, head_dim) with a bias.
     """
 
     def __init__(self, input_dim, head_dim):
@@ -677,9 +700,12 @@ class SelfAttention(nn.Module):
         ### END SOLUTION
 
     def forward(self, x, mask=None):
-        """x: (..., T, input_dim). mask: as in scaled_dot_product_attention. Returns the output alone, (..., T, head_dim)."""
+        """Returns the output alone, (..., T, head_dim).
+
+        x: (..., T, input_dim). mask: as in scaled_dot_product_attention.
+        """
         ### BEGIN SOLUTION
-        queries, keys, values = self.linear_q(x), self.linear_k(x), self.linear_v(x)  # (..., T, head_dim) each
+        queries, keys, values = self.linear_q(x), self.linear_k(x), self.linear_v(x)
         output, _ = scaled_dot_product_attention(queries, keys, values, mask)
         return output
         ### END SOLUTION
@@ -709,16 +735,20 @@ check("SelfAttention")
 # - **key** (what I have): the mean count of the five cue neurons;
 # - **value** (what I tell): the population vector, each tuned neuron voting for its preferred direction.
 #
-# **Look.** What *your* layer puts out in the go bin, one point a trial, colored by the true direction; gray rays mark the eight targets.
+# #### Look
+#
+# What *your* layer puts out in the go bin, one point a trial, colored by the true direction; gray rays mark the eight targets.
 # Beside it the plain mean of the values over all bins, in which the cue's one bin drowns.
 
 # %%
-votes = torch.stack([preferred.cos(), preferred.sin()]) / 16  # (2, 20): a cue's votes add up to length 1
-hand_set = {f"linear_{name}.{part}": torch.zeros(*shape) for name in "qkv" for part, shape in [("weight", (2, 30)), ("bias", (2,))]}
+hand_set = {}  # the parameters of a SelfAttention(input_dim=30, head_dim=2), by name
+for name in ("linear_q", "linear_k", "linear_v"):
+    hand_set[f"{name}.weight"] = torch.zeros(2, 30, device=device)
+    hand_set[f"{name}.bias"] = torch.zeros(2, device=device)
 hand_set["linear_q.bias"][0] = 2.0
 hand_set["linear_k.weight"][0, 20:25] = 1 / 5
-hand_set["linear_v.weight"][:, :20] = votes
-hand_set = {name: values.to(device) for name, values in hand_set.items()}
+hand_set["linear_v.weight"][0, :20] = preferred.cos() / 16  # a cue's votes add up to length 1
+hand_set["linear_v.weight"][1, :20] = preferred.sin() / 16
 
 # %% look="fetch"
 with plots.needs("SelfAttention", "scaled_dot_product_attention"):
@@ -727,7 +757,8 @@ with plots.needs("SelfAttention", "scaled_dot_product_attention"):
     with torch.no_grad():
         fetched = layer(reaches[:200])[:, GO]  # (200, 2)
         averaged = layer.linear_v(reaches[:200]).mean(dim=1)
-    plots.plane({"your layer, at go": fetched, "mean over all bins": averaged}, angles[:200], "What reaches the go bin")
+    clouds = {"your layer, at go": fetched, "mean over all bins": averaged}
+    plots.plane(clouds, angles[:200], "What reaches the go bin")
 
 # %% [markdown]
 # <a id="fused"></a>
@@ -753,12 +784,14 @@ def attend(q, k, v, mask=None):
 x = torch.randn(2, 3, 6, 4, device=device)  # (B, H, T, D)
 causal = torch.ones(6, 6, device=device).tril() > 0
 with plots.needs("scaled_dot_product_attention"):
-    gap = (scaled_dot_product_attention(x, x, x, causal)[0] - attend(x, x, x, causal)).abs().max()
+    yours, _ = scaled_dot_product_attention(x, x, x, causal)
+    gap = (yours - attend(x, x, x, causal)).abs().max()
     print(f"yours and PyTorch's fused function differ by at most {gap:.1e}")
 
 multihead = nn.MultiheadAttention(embed_dim=4, num_heads=1, batch_first=True).to(device)
 conventions = {"attn_mask=~mask": ~causal, "attn_mask=mask (wrong here)": causal}
-plots.attention_maps({name: multihead(x[0], x[0], x[0], attn_mask=m)[1][0] for name, m in conventions.items()}, width=3.6)
+maps = {name: multihead(x[0], x[0], x[0], attn_mask=m)[1][0] for name, m in conventions.items()}
+plots.attention_maps(maps, width=3.6)
 
 # %% [markdown]
 # With the wrong convention everybody sees only the future, and the last token, which has none, becomes NaN.
@@ -776,13 +809,18 @@ plots.attention_maps({name: multihead(x[0], x[0], x[0], attn_mask=m)[1][0] for n
 
 # %%
 def accuracy(directions):
-    """Share of the trials in which each bin's output (B, T, 2) is nearest to the true one of eight targets; (T,)."""
+    """In what share of the trials each bin's output (B, T, 2) points nearest to the true target; (T,)."""
     read = torch.atan2(directions[..., 1], directions[..., 0])  # (B, T), radians
     steps = torch.round((read - angles[:, None]) / (2 * math.pi / 8))
     return (steps % 8 == 0).float().mean(dim=0)
 
 
-Q, K, V = (F.linear(reaches, hand_set[f"linear_{name}.weight"], hand_set[f"linear_{name}.bias"]) for name in "qkv")
+def project(name):
+    """Queries, keys or values of all bins, with the weights that we set by hand; (B, T, 2)."""
+    return F.linear(reaches, hand_set[f"linear_{name}.weight"], hand_set[f"linear_{name}.bias"])
+
+
+Q, K, V = project("q"), project("k"), project("v")
 past_only = torch.ones(12, 12, device=device).tril() > 0
 decoded = {
     "acausal attention": accuracy(attend(Q, K, V)),
@@ -793,7 +831,7 @@ decoded = {
 
 # %% look="decoding"
 events = {"cue": CUE, "go": GO}
-plots.curves(range(12), decoded, "time bin", "targets read correctly", "Reading the target from 800 simulated trials", events=events)
+plots.curves(range(12), decoded, "time bin", "targets read correctly", events=events)
 
 # %% [markdown]
 # The acausal decoder "knows" the target before it was shown. These neurons foresee nothing: they were *simulated* without foresight.

@@ -266,11 +266,11 @@ def causal() -> Canvas:
 
 def badge() -> Canvas:
     """The badge that opens a notebook in Colab."""
-    c = Canvas("colab", "Open in Colab", 130, 26)
-    c.rect(0.5, 0.5, 129, 25, "#444444", "#444444", 5)
+    c = Canvas("colab", "Open in Colab", 148, 26)
+    c.rect(0.5, 0.5, 147, 25, "#444444", "#444444", 5)
     c.circle(17, 13, 6, "none", "#E69F00", 3)
     c.circle(27, 13, 6, "none", "#F0C36D", 3)
-    c.text(81, 13, "Open in Colab", SMALL, "white", bold=True)
+    c.text(91, 13, "Open in Colab", SMALL, "white", bold=True)
     return c
 
 

@@ -125,9 +125,11 @@ def test_query_without_a_key(submission, observe, draw):
 
 @scaled_dot_product_attention.probe(points=2)
 def test_leading_axes_and_broadcast_masks(submission, observe, draw):
-    """Any number of leading axes, with a mask that broadcasts to the table of weights."""
+    """Any number of leading axes, with a mask that broadcasts to the table of weights; the arguments stay as they are."""
     q, k, v = draw.normal(2, 3, 4), draw.normal(2, 5, 4), draw.normal(2, 5, 6)  # (B, T, D)
-    observe("output and weights of a batch", _attend(submission, q, k, v).result)
+    reply = _attend(submission, q, k, v)
+    observe("output and weights of a batch", reply.result)
+    observe("the arguments afterwards", reply.arguments)
     rows = _some_allowed(draw, 2, 5)[:, None]  # (B, 1, T_k)
     observe("output and weights of a batch with a mask of shape (B, 1, T_k)", _attend(submission, q, k, v, rows).result)
     q, k, v = draw.normal(2, 3, 5, 4), draw.normal(2, 3, 7, 4), draw.normal(2, 3, 7, 6)  # (B, H, T, D)

@@ -384,9 +384,7 @@ def attention_that_overwrites_the_values(q, k, v, mask=None):
 )
 def attention_that_scales_queries_in_place(q, k, v, mask=None):
     q *= q.shape[-1] ** -0.5
-    result = _attention(q, k, v, mask, 1.0)
-    q *= 0.5
-    return result
+    return _attention(q, k, v, mask, 1.0)
 
 
 @misconception(
