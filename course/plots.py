@@ -250,7 +250,7 @@ def similarity_map(
             ax.text(
                 j,
                 i,
-                f"{value:.2f}".removesuffix(".00"),
+                f"{round(float(value), 2) + 0.0:.2f}".removesuffix(".00"),
                 ha="center",
                 va="center",
                 fontsize=9,
@@ -272,8 +272,8 @@ def named_points(points: Any, names: Sequence[str], groups: Sequence[str] | None
     for group, (color, marker, _) in zip(dict.fromkeys(groups), LINES * len(names), strict=False):
         members = [i for i, own in enumerate(groups) if own == group]
         ax.scatter(*points[members].T, color=color, marker=marker, s=28, label=group)
-        for i in members:
-            ax.annotate(names[i], points[i], (4, 3), textcoords="offset points", fontsize=9, color=color)
+        for place, i in enumerate(members):  # above and below by turns, so that near points keep their names apart
+            ax.annotate(names[i], points[i], (4, (3, -9)[place % 2]), textcoords="offset points", fontsize=9, color=color)
     ax.margins(0.18)
     ax.axhline(0, color=FAINT, zorder=0)
     ax.axvline(0, color=FAINT, zorder=0)
@@ -297,24 +297,30 @@ def space(
 
     points, groups = _array(points), list(groups or names)
     symbols = ["circle", "square", "diamond", "cross", "x", "circle-open", "diamond-open", "square-open"]
-    colors = [line[0] for line in LINES]
+    colors = [*(line[0] for line in LINES), "#8A6D00", "#4B3FA3", INK]
     figure = go.Figure()
     for number, group in enumerate(dict.fromkeys(groups)):
         members = [i for i, own in enumerate(groups) if own == group]
-        color, symbol = colors[number % len(colors)], symbols[(number + number // len(colors)) % len(symbols)]
+        color, symbol = colors[number % len(colors)], symbols[number % len(symbols)]
         figure.add_scatter3d(
             **dict(zip("xyz", points[members].T.tolist(), strict=True)),
             mode="markers+text",
             text=[names[i] for i in members],
             name=group,
             marker={"size": 4, "color": color, "symbol": symbol},
-            textfont={"color": color, "size": 11},
+            textfont={"color": color, "size": 16 if arrows else 11},
             hoverinfo="text",
         )
         for i in members if arrows else ():
             shaft = {axis: [0, end] for axis, end in zip("xyz", points[i].tolist(), strict=True)}
             figure.add_scatter3d(**shaft, mode="lines", line={"color": color, "width": 6}, showlegend=False, hoverinfo="skip")
-    scene = {f"{axis}axis": {"title": {"text": label}} for axis, label in zip("xyz", axes, strict=True)}
+    low, high = np.minimum(points.min(axis=0), 0), np.maximum(points.max(axis=0), 0)
+    room = 0.18 * (high - low)  # names that stick out of the box would be cut off
+    scene = {
+        f"{axis}axis": {"title": {"text": label}, "range": [start, end]}
+        for axis, label, start, end in zip("xyz", axes, (low - room).tolist(), (high + room).tolist(), strict=True)
+    }
+    scene["camera"] = {"eye": {"x": 1.5, "y": -1.5, "z": 0.7}}
     figure.update_layout(title=title, height=520, template="plotly_white", margin={"t": 50, "b": 10, "l": 10, "r": 10}, scene=scene)
     return figure
 
