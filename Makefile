@@ -3,6 +3,7 @@
 #   PYTHON=python3.12      make the environment with this interpreter (the default is the first one that will do)
 #   TORCH_INDEX=ADDRESS    look for torch in this package index, for example PyTorch's own index of CPU builds
 #   LAB_ARGS="..."         further options of `jupyter lab`
+#   OUT=FOLDER             the graded folder that `make formgrader` opens (out/demo)
 #   PARTS="unit grading"   run only these parts of `make test`
 
 VENV := .venv
@@ -11,6 +12,7 @@ PYTHON ?=
 TORCH_INDEX ?=
 LAB_ARGS ?=
 PARTS ?=
+OUT ?= out/demo
 
 TORCH := 2.13.0
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11)
@@ -19,11 +21,11 @@ PIP := $(RUN) -m pip --disable-pip-version-check
 READY := $(VENV)/.ready-$(shell { cat pyproject.toml; pwd; } | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test bench build audit format
+.PHONY: help setup demo formgrader lab test bench build audit format
 
 help: ## show this list
 	@echo "Transformers for Neural Data. Each command installs what it needs the first time (about 2 GB in .venv)."
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## only install (every other command does this too)
 
@@ -49,6 +51,10 @@ bench: $(READY) ## measure the grader against nbgrader's autograde on one class
 
 build: $(READY) ## build the notebooks and the recordings from solutions/
 	@$(RUN) -m autograder build
+
+formgrader: $(READY) ## open the graded class of `make demo` (or of OUT=FOLDER) in nbgrader's formgrader
+	@[ -d "$(OUT)/nbgrader" ] || { echo "$(OUT)/nbgrader is not there. Run 'make demo' first, or name a graded folder: make formgrader OUT=..."; exit 1; }
+	@cd "$(OUT)/nbgrader" && "$(CURDIR)/$(RUN)" -m jupyter lab --ServerApp.default_url=/formgrader $$([ "$$(id -u)" != 0 ] || echo --allow-root) $(LAB_ARGS)
 
 audit: $(READY) ## show that every misconception is caught and named, and every alternative accepted
 	@$(RUN) -m autograder audit

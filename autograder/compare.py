@@ -1,7 +1,7 @@
 """Two observations: are they equal, and if not, what is the first difference, in words that give nothing away?"""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +14,14 @@ _KINDS = {"b": "boolean", "i": "integer", "u": "integer", "f": "floating-point",
 
 @dataclass(frozen=True)
 class Difference:
-    """sentence: the first difference, without the expected values. margin: the largest error in tolerances, infinite for another form."""
+    """One difference. words: makes its sentence, without the expected values. margin: in tolerances, infinite for another form."""
 
-    sentence: str
+    words: Callable[[], str]
     margin: float = math.inf
+
+    @property
+    def sentence(self) -> str:
+        return self.words()
 
 
 def difference(given: Observed, expected: Observed) -> Difference | None:
@@ -26,7 +30,12 @@ def difference(given: Observed, expected: Observed) -> Difference | None:
     The margin is that of the largest difference, so that a misconception is as far away as its clearest sign.
     """
     found = [d for d in _differences(given, expected) if d.margin > 1]
-    return Difference(found[0].sentence, max(d.margin for d in found)) if found else None
+    return Difference(found[0].words, max(d.margin for d in found)) if found else None
+
+
+def equal(given: Observed, expected: Observed) -> bool:
+    """Whether there is no difference beyond the tolerance. Quicker than `difference`: it stops at the first one and words nothing."""
+    return not any(d.margin > 1 for d in _differences(given, expected))
 
 
 def margin(given: Observed, expected: Observed) -> float:
@@ -53,18 +62,19 @@ def _differences(given: Observed, expected: Observed) -> Iterator[Difference]:
     ):
         return
     if given.failure:
-        yield Difference(raised(given.failure))
+        failure = given.failure
+        yield Difference(lambda: raised(failure))
     elif expected.failure:
-        yield Difference("Your code raised no error where one was expected.")
+        yield Difference(lambda: "Your code raised no error where one was expected.")
     elif len(given.observations) != len(expected.observations):
-        yield Difference("What came back has an unexpected form.")
+        yield Difference(lambda: "What came back has an unexpected form.")
 
 
 def _walk(given: Tree, expected: Tree, near: Observation, label: str) -> Iterator[Difference]:
     """The differences leaf by leaf; those of numbers below the tolerance too."""
     if isinstance(expected, Mapping) and isinstance(given, Mapping):
         if set(given) != set(expected):
-            yield Difference(f"{label}: {_names(given, expected)}.")
+            yield Difference(lambda: f"{label}: {_names(given, expected)}.")
         for key in sorted(set(expected) & set(given)):
             yield from _walk(given[key], expected[key], near, f"{label}, {key}")
     elif isinstance(expected, list | tuple) and isinstance(given, list | tuple) and len(given) == len(expected):
@@ -73,20 +83,20 @@ def _walk(given: Tree, expected: Tree, near: Observation, label: str) -> Iterato
     elif _is_number(expected) and _is_number(given):
         yield _numbers(np.asarray(given), np.asarray(expected), near, label)
     elif type(given) is not type(expected) or given != expected:
-        yield Difference(f"{label}: expected {_form(expected)}, got {_form(given)}.")
+        yield Difference(lambda: f"{label}: expected {_form(expected)}, got {_form(given)}.")
 
 
 def _numbers(given: np.ndarray, expected: np.ndarray, near: Observation, label: str) -> Difference:
     if given.shape != expected.shape:
-        return Difference(f"{label}: expected shape {expected.shape}, got {given.shape}{_shape_hint(given.shape, expected.shape)}.")
+        return Difference(lambda: f"{label}: expected shape {expected.shape}, got {given.shape}{_shape_hint(given.shape, expected.shape)}.")
     kinds = _KINDS.get(given.dtype.kind, str(given.dtype)), _KINDS[expected.dtype.kind]
     if kinds[0] != kinds[1]:
-        return Difference(f"{label}: expected {kinds[1]} values, got {kinds[0]} ones ({given.dtype}).")
+        return Difference(lambda: f"{label}: expected {kinds[1]} values, got {kinds[0]} ones ({given.dtype}).")
     given, expected = given.astype(float), expected.astype(float)
     error = _errors(given, expected)
     in_tolerances = error / _tolerance(expected, near)
-    sentence = _values(given, expected, error, ~(in_tolerances <= 1)) if (in_tolerances > 1).any() else ""
-    return Difference(f"{label}: {sentence}", float(np.max(in_tolerances, initial=0.0)))
+    largest = float(in_tolerances.max(initial=0.0))
+    return Difference(lambda: f"{label}: {_values(given, expected, error, ~(in_tolerances <= 1))}", largest)
 
 
 def _errors(given: np.ndarray, expected: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from autograder.compare import difference
+from autograder.compare import difference, equal
 from autograder.probe import Observed, Probe
 from autograder.worker.verbs import Failure
 
@@ -80,7 +80,7 @@ def _closest(wrong: Sequence[Probe], given: Sightings, misconceptions: Mapping[s
     """The misconception that equals what was seen on the most probes, and the failed ones that it explains (a whole one at least)."""
     best, explains, most = "", frozenset(), 0
     for name, seen in misconceptions.items():
-        equal = {key for key in given if key in seen and difference(given[key], seen[key]) is None}
+        equal = {key for key in given if key in seen and equal(given[key], seen[key])}
         explained = frozenset(probe.name for probe in wrong if all(key in equal for key in given if key[0] == probe.name))
         if explained and len(equal) > most:
             best, explains, most = name, explained, len(equal)

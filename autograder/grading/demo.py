@@ -59,10 +59,7 @@ def main() -> None:
         f"A sample class of {len(list(submitted.glob('*.ipynb')))} submissions of {STEM} lies in {_short(submitted)}.", markup=False
     )
     desk.grade_class([submitted], lessons.lesson(STEM), OUT, engine.Run(Limits(seconds=3.0), jobs=2), console)
-    console.print(
-        f"Done in {time.monotonic() - began:.0f} s. To look at it in nbgrader: cd {_short(OUT / 'nbgrader')} && nbgrader formgrader",
-        markup=False,
-    )
+    console.print(f"Done in {time.monotonic() - began:.0f} s. To see it in nbgrader's formgrader: make formgrader", markup=False)
 
 
 def _short(path: Path) -> str:
