@@ -355,6 +355,7 @@ class _Zygote:
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
+                start_new_session=True,  # Control-C is for this process, which then ends the others in order
             )
         finally:
             theirs.close()

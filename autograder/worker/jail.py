@@ -80,9 +80,9 @@ class Jail:
         """Wall in the calling process, the first of its namespaces, for good. Raises OSError."""
         os.setsid()  # or kill(0, 9) would reach the zygote, whose process group it is
         os.nice(5)
-        self._keep_descriptors(notebook, frames)
         self._map_user()
         self._mount_own()
+        self._keep_descriptors(notebook, frames)  # standard error among the rest: up to here a failure can say what it is
         self._limit()
         for capability in range(41):
             _libc.prctl(_DROP_BOUNDING, capability, 0, 0, 0)
