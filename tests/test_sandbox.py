@@ -5,6 +5,7 @@ All submissions are graded in one go, as a class is, with ordinary ones among th
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograder.grading.sandbox import Limits, Plan, Sandbox, Unsandboxed, available
+from autograder.grading.sandbox import Limits, Plan, Sandbox, SandboxError, Unsandboxed, available
 from autograder.worker.verbs import Failure, Reply, Request
 
 LIMITS = Limits(seconds=3.0, memory_gib=0.6, output_bytes=8 << 20, notebook_bytes=4 << 20)
@@ -161,14 +162,14 @@ def reports(tmp_path_factory):
     return graded
 
 
-def processes_below(process: int) -> list[str]:
-    """The commands of the zygote and its children, below this process."""
+def processes_below(process: int) -> dict[int, str]:
+    """The zygote and its children, below this process: their commands by their ids."""
     rows = subprocess.run(["ps", "-wweo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout.splitlines()
     parents = {int(row.split()[0]): (int(row.split()[1]), row.split(None, 2)[2]) for row in rows}
     below = {process}
     for _ in range(5):
         below |= {child for child, (parent, _) in parents.items() if parent in below}
-    return [parents[each][1] for each in below - {process} if parents[each][1].startswith(sys.executable)]
+    return {each: parents[each][1] for each in below - {process} if parents[each][1].startswith(sys.executable)}
 
 
 def answer(report):
@@ -376,6 +377,29 @@ def test_patching_pytorch_changes_only_the_students_own_numbers(reports):
 def test_what_cannot_be_read_is_said_in_words(reports, key, word):
     assert word in reports[key].problem
     assert (reports[key].cells, dict(reports[key].replies)) == ((), {})
+
+
+# When the sandbox itself fails
+
+
+def test_a_jail_that_cannot_be_built_grades_nobody_and_says_why(tmp_path):
+    (tmp_path / "1.ipynb").write_bytes(SUBMISSIONS["ordinary"])
+    with Sandbox(PLAN, Limits(disk_bytes=-1)) as sandbox, pytest.raises(SandboxError, match="mount /box"):
+        list(sandbox.run([("ordinary", tmp_path / "1.ipynb")]))
+
+
+@pytest.mark.slow
+def test_a_zygote_that_dies_is_replaced_and_nobody_loses(tmp_path):
+    path = tmp_path / "1.ipynb"
+    path.write_bytes(beginning("import time\ntime.sleep(1)"))
+    with Sandbox(PLAN, LIMITS, jobs=2) as sandbox:
+        running = sandbox.run((str(number), path) for number in range(6))
+        graded = [next(running)]
+        zygote = min(process for process, command in processes_below(os.getpid()).items() if "worker.zygote" in command)
+        os.kill(zygote, signal.SIGKILL)
+        graded += running
+    assert sorted(report.key for report in graded) == list("012345")
+    assert all(is_right(report) and not report.stops for report in graded)
 
 
 # Without a sandbox

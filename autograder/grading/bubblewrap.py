@@ -65,15 +65,7 @@ def command(bwrap: str, data: Sequence[Path], module: str, *words: str) -> list[
 
 
 def _namespaces() -> list[str]:
-    arguments = [
-        "--unshare-ipc",
-        "--unshare-pid",
-        "--unshare-net",
-        "--unshare-uts",
-        "--unshare-cgroup-try",
-        "--die-with-parent",
-        "--new-session",
-    ]
+    arguments = [f"--unshare-{kind}" for kind in ("ipc", "pid", "net", "uts", "cgroup-try")] + ["--die-with-parent", "--new-session"]
     if os.getuid() != 0:
         return [*arguments, "--unshare-user", "--proc", "/proc"]
     # Root stays root for a moment, mounts /proc itself and then becomes nobody (see worker.jail.become_plain_user): bubblewrap

@@ -46,7 +46,6 @@ START_SECONDS = 120
 #: How often in a row a zygote may die before the grader gives up.
 RESTARTS = 3
 
-
 LIMITS = Limits()
 
 
@@ -118,8 +117,9 @@ class _Run:
 
     def begin(self, room: int) -> Task:
         """Make ready for a (new) run that may send `room` bytes. Returns what the worker is to do."""
-        self.pipe, self.theirs = os.pipe()
-        os.set_blocking(self.pipe, False)
+        ours, self.theirs = os.pipe()
+        os.set_blocking(ours, False)
+        self.pipe: int | None = ours
         self.room, self.crowded, self.process = room, 0, 0
         self.handle: int | None = None
         self.why = ""
@@ -127,12 +127,12 @@ class _Run:
         return self.case.begin().task
 
     def close(self) -> None:
-        """Let go of the descriptors."""
+        """End it, if it still runs, and let go of the descriptors. Once is enough, but twice does no harm."""
         self.end(self.why)
         for descriptor in (self.pipe, self.handle):
             if descriptor is not None:
                 os.close(descriptor)
-        self.handle = None
+        self.pipe = self.handle = None
 
     def end(self, why: str) -> None:
         """Kill the first process of the jail, and with it all others. The first reason stands."""
@@ -303,6 +303,7 @@ class _Supervisor:
             pass
         run.close()
         if message["code"] == UNJAILED:
+            self._again.append(run)
             raise SandboxError(f"A jail could not be built: {self._zygote.last_words()}")
         self._restarts = 0
         if run.case.finish(run.why, message["code"], message["cpu"]):
