@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import queue
+import re
 import select
 import signal
 import socket
@@ -503,7 +504,7 @@ def available() -> str:
         return f"The sandbox is made of Linux namespaces, and this is {platform.system()}. {instead}"
     if not seccomp.supported():
         return f"The sandbox knows the system calls of x86_64 and aarch64, and this is {platform.machine()}. {instead}"
-    if tuple(map(int, platform.release().split("-")[0].split(".")[:2])) < (5, 14):
+    if tuple(map(int, re.findall(r"\d+", platform.release())[:2])) < (5, 14):
         return f"The sandbox needs Linux 5.14 or newer, which counts processes by jail, and this is {platform.release()}. {instead}"
     bwrap = find_bwrap()
     if not bwrap:
