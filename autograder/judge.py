@@ -80,8 +80,8 @@ def _closest(wrong: Sequence[Probe], given: Sightings, misconceptions: Mapping[s
     """The misconception that equals what was seen on the most probes, and the failed ones that it explains (a whole one at least)."""
     best, explains, most = "", frozenset(), 0
     for name, seen in misconceptions.items():
-        equal = {key for key in given if key in seen and equal(given[key], seen[key])}
-        explained = frozenset(probe.name for probe in wrong if all(key in equal for key in given if key[0] == probe.name))
-        if explained and len(equal) > most:
-            best, explains, most = name, explained, len(equal)
+        same = {key for key in given if key in seen and equal(given[key], seen[key])}
+        explained = frozenset(probe.name for probe in wrong if all(key in same for key in given if key[0] == probe.name))
+        if explained and len(same) > most:
+            best, explains, most = name, explained, len(same)
     return best, explains

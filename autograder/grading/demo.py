@@ -39,7 +39,7 @@ def sample_class() -> dict[str, NotebookNode]:
         "jun-syntax-error": sample.notebook(STEM, right | {"softmax": "def softmax(x, dim)\n    return x\n"}),
         "kim-endless-loop": sample.notebook(STEM, right | {"causal_mask": right["causal_mask"] + "\n\n" + sample.LOOP}),
         "lena-untouched": sample.notebook(STEM),
-        "milo-memory-hog": sample.notebook(STEM, right | {"padding_mask": right["padding_mask"] + "\n\n" + sample.MEMORY_HOG}),
+        "milo-memory-hog": sample.notebook(STEM, right | {"padding_mask": sample.MEMORY_HOG}),
         "nora-reads-files": sample.notebook(STEM, before=sample.READER),
         "omar-always-equal": sample.notebook(
             STEM, {name: f"{sample.ALWAYS_EQUAL}\n\n{name} = anything" for name in lessons.lesson(STEM).exercises}

@@ -68,7 +68,11 @@ def _unmarked(text: str) -> str:
 
 
 LOOP = "while True:\n    pass\n"
-MEMORY_HOG = "import torch\nhoard = [torch.ones(64, 1024, 1024) for _ in range(64)]\n"
+
+MEMORY_HOG = """\
+def padding_mask(lengths, max_length):
+    return torch.stack([torch.ones(max_length, 1024, 1024) for _ in range(1024)])
+"""
 
 #: Looks for answers wherever a process could find them, and uses what it finds.
 READER = """\
