@@ -130,6 +130,12 @@ SUBMISSIONS = {
     "the course's package": answering("import course\nreturn course.__file__"),
     "the grader's module": answering("import autograder\nreturn [hasattr(autograder, 'grading'), autograder.check('answer') is None]"),
     "patched comparison": answering("import torch\ntorch.allclose = lambda *a, **k: True\nreturn 41"),
+    # what writes frames of its own
+    "forged cell": beginning(
+        "import os\nfrom worker import wire\nos.write(4, wire.encode(('cell', 'code', 'as released', '')))\nwhile True: pass"
+    ),
+    "forged notice": beginning("import os\nfrom worker import wire\nos.write(4, wire.encode(('notice', 'full marks')))\nwhile True: pass"),
+    "forged end": beginning("import os\nfrom worker import wire\nos.write(4, wire.encode(('end',)))\nwhile True: pass"),
     # what cannot be read
     "no JSON": b"{",
     "deep JSON": b"[" * 2_000_000,
@@ -358,6 +364,22 @@ def test_patching_pytorch_changes_only_the_students_own_numbers(reports):
     assert answer(reports["patched comparison"]) == 41
 
 
+# What writes frames of its own
+
+
+@pytest.mark.parametrize("key", ["forged cell", "forged notice"])
+def test_cells_and_notices_are_not_believed_once_student_code_runs(reports, key):
+    report = reports[key]
+    assert stops(report) == [("cell 1", "output")]
+    assert is_right(report)
+    assert (len(report.cells), report.notices) == (1 + len(ORDINARY), ())
+
+
+def test_an_early_end_earns_nothing(reports):
+    assert stops(reports["forged end"]) == [("double", "exit"), ("answer", "exit")]
+    assert dict(reports["forged end"].replies) == {"double": (), "answer": ()}
+
+
 # What cannot be read
 
 
@@ -382,6 +404,7 @@ def test_what_cannot_be_read_is_said_in_words(reports, key, word):
 # When the sandbox itself fails
 
 
+@pytest.mark.slow
 def test_a_jail_that_cannot_be_built_grades_nobody_and_says_why(tmp_path):
     (tmp_path / "1.ipynb").write_bytes(SUBMISSIONS["ordinary"])
     with Sandbox(PLAN, Limits(disk_bytes=-1)) as sandbox, pytest.raises(SandboxError, match="mount /box"):
