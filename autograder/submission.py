@@ -23,9 +23,20 @@ class Submission:
     def __init__(self, answer: Callable[[Request], Reply | Failure]) -> None:
         self._answer = answer
 
-    def call(self, name: str, *args: Tree, doubles: Mapping[str, str] | None = None, **kwargs: Tree) -> Reply:
-        """Call a function. Raises StudentError if it raises."""
-        return self._ask(Request("call", name, args, kwargs, doubles=doubles or {}))
+    def call(
+        self,
+        name: str,
+        *args: Tree,
+        doubles: Mapping[str, str] | None = None,
+        model: Mapping[str, Tree] | None = None,
+        **kwargs: Tree,
+    ) -> Reply:
+        """Call a function. Raises StudentError if it raises.
+
+        model: a module that the function is given before its other arguments: {"module": "double:NAME" or a class of the notebook,
+        "sizes": ..., "parameters": ..., "training": ...}, of which all but the first may be left out.
+        """
+        return self._ask(Request("call", name, args, kwargs, doubles=doubles or {}, **(model or {})))
 
     def error(self, name: str, *args: Tree, doubles: Mapping[str, str] | None = None, **kwargs: Tree) -> str:
         """The class name of the exception that a call raises; "" if it raises none. Code not written yet still counts as such."""

@@ -70,7 +70,36 @@ def fingerprint(tensor: torch.Tensor) -> torch.Tensor:
     return (values * torch.cos(torch.arange(len(values), dtype=torch.float64))).mean()
 
 
-MODULES = {"mixer": Mixer, "linear": nn.Linear}
+class Translator(nn.Module):
+    """A stand-in for an encoder and a decoder. It says as many tokens as the source has, and then `eos`.
+
+    Which tokens depends on the row's own source and on all tokens told so far, in their order; `pad` is never one of them. In training
+    mode it says other ones. encode(src) -> memory (B, S, 1); decode(trg, memory, src) -> logits (B, T, vocab).
+    """
+
+    def __init__(self, vocab: int, eos: int, pad: int) -> None:
+        super().__init__()
+        self.vocab, self.eos, self.pad = vocab, eos, pad
+
+    def encode(self, src):
+        places = torch.arange(1, src.shape[1] + 1)
+        return torch.where(src == self.pad, 0.0, torch.sin(src.double() * places)).unsqueeze(-1)
+
+    def decode(self, trg, memory, src):
+        told = torch.arange(trg.shape[1])
+        state = memory.sum(dim=(1, 2)).unsqueeze(1) + torch.cos(trg.double() + told).cumsum(dim=1)  # (B, T)
+        logits = torch.cos(state.unsqueeze(-1) * 7 + 2.4 * torch.arange(self.vocab))
+        logits = logits.roll(1, dims=-1) if self.training else logits
+        logits[..., self.pad] = -2.0
+        over = told >= (src != self.pad).sum(dim=1, keepdim=True)  # (B, T)
+        logits[..., self.eos] = torch.where(over, 2.0, -2.0).to(logits)
+        return logits
+
+    def forward(self, src, trg):
+        return self.decode(trg, self.encode(src), src)
+
+
+MODULES = {"mixer": Mixer, "linear": nn.Linear, "translator": Translator}
 
 
 def module_double(double: str, **settings: Any) -> nn.Module:
@@ -97,8 +126,8 @@ def layer_class(*sizes: str, arguments: tuple[str, ...] = ("x", "mask")) -> type
             given = dict(zip(arguments, args, strict=False)) | kwargs
             if not set(given) <= set(arguments) or len(args) > len(arguments):
                 raise TypeError(f"expected the arguments {', '.join(arguments)}, and was given {', '.join(map(str, given))}")
-            x = given.pop(arguments[0])
-            others = sum(place * fingerprint(value) for place, value in enumerate(given.values(), start=1) if value is not None)
+            x = given[arguments[0]]
+            others = sum(place * fingerprint(given[name]) for place, name in enumerate(arguments) if place and given.get(name) is not None)
             return self.gain * torch.tanh(x.roll(1, dims=-1)) + torch.as_tensor(self.made_with + others).to(x)
 
     return LayerDouble
@@ -114,4 +143,14 @@ FUNCTIONS |= {
     "MultiHeadAttention": layer_class(*ATTENTION_SIZES),
     "FeedForwardLayer": layer_class("input_dim", "hidden_dim", "dropout_p", arguments=("x",)),
     "EncoderLayer": layer_class(*ENCODER_SIZES),
+}
+
+DECODER_SIZES = ("input_dim", "num_heads", "head_dims", "ffn_dim", "mha_dropout_p", "ffn_dropout_p")
+
+#: Lesson 05: the mask of a decoder, and the classes that a transformer is made of.
+FUNCTIONS |= {
+    "make_trg_mask": lambda trg, pad: torch.ones(2 * trg.shape[1:], dtype=torch.bool).tril() & (trg != pad)[:, None, None],
+    "CrossAttention": layer_class("input_dim", "memory_dim", *ATTENTION_SIZES[1:], arguments=("x", "memory", "mask")),
+    "DecoderLayer": layer_class(*DECODER_SIZES, arguments=("x", "memory", "trg_mask", "src_mask")),
+    "Encoder": layer_class("num_layers", *ENCODER_SIZES),
 }
