@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from ..worker import seccomp
-from ..worker.wire import Plan, Task
+from ..worker.wire import UNJAILED, Plan, Task
 from .bubblewrap import ENVIRONMENT, command, find_bwrap, shown
 from .case import Case, Limits, Refused, Report, Stop, read_submitted
 from .watch import kill, memory_of, process_of
@@ -37,9 +37,6 @@ __all__ = ["Limits", "Plan", "Report", "Sandbox", "SandboxError", "Stop", "Unsan
 
 #: How often the thread looks at memory and processes, in seconds.
 WATCH = 0.1
-
-#: The exit code by which a child says that its jail could not be built; see worker.zygote.
-UNJAILED = 97
 
 #: How long a worker may take to import everything.
 START_SECONDS = 120
@@ -529,12 +526,7 @@ def available() -> str:
 
 def _walls(limits: Limits) -> dict[str, int]:
     """The fields of worker.jail.Walls."""
-    return {
-        "memory_bytes": limits.memory_bytes,
-        "processes": limits.processes,
-        "disk_bytes": limits.disk_bytes,
-        "file_bytes": limits.disk_bytes,
-    }
+    return {"memory_bytes": limits.memory_bytes, "processes": limits.processes, "disk_bytes": limits.disk_bytes}
 
 
 def _in_memory(name: str, data: bytes) -> int:

@@ -37,7 +37,6 @@ class Walls:
     memory_bytes: int
     processes: int
     disk_bytes: int
-    file_bytes: int
 
 
 def become_plain_user() -> None:
@@ -120,7 +119,7 @@ class Jail:
         limits = {
             resource.RLIMIT_AS: self.address_space,
             resource.RLIMIT_NPROC: self.walls.processes,
-            resource.RLIMIT_FSIZE: self.walls.file_bytes,
+            resource.RLIMIT_FSIZE: self.walls.disk_bytes,
             resource.RLIMIT_NOFILE: 128,
             resource.RLIMIT_CORE: 0,
             resource.RLIMIT_MEMLOCK: 0,

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 
 from . import cells, wire
-from .verbs import Failure, Reply, Request, Tree, perform
+from .verbs import Failure, Reply, Request, Tree, failure, perform
 
 #: Takes a message, and the caps to hold it to if they are not those of a reply.
 Send = Callable[..., None]
@@ -103,7 +103,7 @@ def _answer(name: str, requests: Sequence[Request], namespace: dict[str, Any], s
         try:
             answer = perform(request, namespace)
         except BaseException as error:  # sys.exit() in student code is an answer too
-            answer = Failure(type(error).__name__)
+            answer = failure(error, namespace)
         if os.getpid() != process:
             os._exit(0)
         try:

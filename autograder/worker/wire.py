@@ -32,6 +32,9 @@ DTYPES = {"bool", "uint8", "int8", "uint16", "int16", "float16", "uint32", "int3
 #: Why a worker, or its fork for one exercise, can have ended before its time.
 WHYS = ("timeout", "memory", "processes", "output", "exit", "disk")
 
+#: The exit code of a child whose jail could not be built: the machine's fault, never the student's.
+UNJAILED = 97
+
 
 @dataclass(frozen=True)
 class Caps:

@@ -26,9 +26,6 @@ from torch import nn
 from . import cells, jail, run, wire
 from .verbs import Request, perform
 
-#: The exit code of a child whose jail could not be built: the machine's fault, never the student's.
-UNJAILED = 97
-
 
 def main() -> None:
     """Started with the socket's descriptor, that of the encoded plan, and the jail's walls as JSON."""
@@ -98,7 +95,7 @@ class Zygote:
             self.prison.confine(notebook, frames)
         except BaseException as error:  # fail closed, whatever happened
             os.write(2, f"{type(error).__name__}: {error}\n".encode())
-            os._exit(UNJAILED)
+            os._exit(wire.UNJAILED)
         try:
             with open(jail.NOTEBOOK, "rb") as file:
                 data = file.read()
