@@ -34,6 +34,7 @@ class Request:
     parts: attribute name -> what stands in for that sub-module (see `doubles.module_double`).
     doubles: global name -> name of the function in `doubles.FUNCTIONS` that stands in for it during the call.
     method: which method of the module; training: whether it is in training mode.
+    module: for "call", made as for "train" and given to the function before its other arguments; for "train", what is trained.
     steps, optimizer: for "train": how often `name(module, *args, optimizer)` is called; class name and arguments of the optimizer.
     """
 
@@ -123,8 +124,9 @@ def undisturbed(dtype: torch.dtype = torch.float32) -> Iterator[None]:
 def _call(request: Request, namespace: dict, dtype: torch.dtype) -> Reply:
     function = _lookup(request.name, namespace)
     args, kwargs = to_tensors(request.args, dtype), to_tensors(dict(request.kwargs), dtype)
-    with torch.no_grad(), _bound(request.doubles, namespace):
-        result = function(*args, **kwargs)
+    with _bound(request.doubles, namespace):  # gradients as in a notebook: a function may differentiate on its own
+        first = [_build(request.module, request, namespace, dtype)] if request.module else []
+        result = function(*first, *args, **kwargs)
     return Reply(to_arrays(result, request.name), to_arrays(args, request.name))
 
 
