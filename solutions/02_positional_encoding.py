@@ -72,7 +72,7 @@ print(f"PyTorch {torch.__version__} on {device}")
 
 # %%
 words = ["fish", "hunt", "boat"]
-vectors = torch.tensor([[2.0, 0.0, 0.0, 1.0], [0.0, 2.0, 1.0, 0.0], [1.0, 0.0, 2.0, 0.0]])  # one row a word, (3, D) with D = 4
+vectors = torch.tensor([[3.0, 0, 0, 3], [0, 3, 3, 0], [0, 0, 3, 3]])  # one row a word, (3, D) with D = 4
 print("mean of fish hunt boat:", vectors[[0, 1, 2]].mean(dim=0).tolist())
 print("mean of boat hunt fish:", vectors[[2, 1, 0]].mean(dim=0).tolist())
 
@@ -84,7 +84,7 @@ print("mean of boat hunt fish:", vectors[[2, 1, 0]].mean(dim=0).tolist())
 
 # %%
 def simulate_two_cues(trials, bins=12):
-    """Simulated spike counts (trials, bins, 24), and whether the left cue came first (trials,)."""
+    """Spike counts (trials, bins, 24), and whether the left cue came first (trials,)."""
     left_first = torch.rand(trials) < 0.5
     first, second = torch.randint(1, 5, (trials,)), torch.randint(7, 11, (trials,))
     prefers_left = torch.arange(24) < 12
@@ -95,7 +95,8 @@ def simulate_two_cues(trials, bins=12):
 
 
 counts, left_first = simulate_two_cues(1600)  # (B, T, N), (B,)
-tokens = (counts - counts[:1000].mean(dim=(0, 1))) / counts[:1000].std(dim=(0, 1))  # standardized on the training trials
+training = counts[:1000]
+tokens = (counts - training.mean(dim=(0, 1))) / training.std(dim=(0, 1))  # standardized, (B, T, N)
 print("tokens:", tuple(tokens.shape), "= (trials B, time bins T, neurons N)")
 
 # %% look="two-cues"
@@ -119,17 +120,22 @@ for ax, title, which in [(axes[0], "left, then right", left_first), (axes[1], "r
 
 # %%
 def order_accuracy(tokens, relu=True):
-    """Share of 600 test trials in which a read-out of the averaged tokens (B, T, D) names the first cue; mean of five random layers."""
-    right = []
+    """Share of 600 test trials in which averaged tokens (B, T, D) tell the first cue.
+
+    The mean of five decoders, each with a random layer of its own.
+    """
+    width, right = tokens.shape[-1], []
     for seed in range(5):
         generator = torch.Generator().manual_seed(seed)
-        weight = torch.randn(tokens.shape[-1], 300, generator=generator) / math.sqrt(tokens.shape[-1])
-        features = tokens @ weight.to(tokens) + 0.5 * torch.randn(300, generator=generator).to(tokens)  # (B, T, 300)
+        weight = torch.randn(width, 300, generator=generator).to(tokens) / math.sqrt(width)
+        bias = 0.5 * torch.randn(300, generator=generator).to(tokens)
+        features = tokens @ weight + bias  # (B, T, 300)
         pooled = (features.relu() if relu else features).mean(dim=1)  # (B, 300): here the order goes
         pooled = F.pad(pooled, (0, 1), value=1.0)  # one more column, for a constant
         train, test = pooled[:1000], pooled[1000:]
         ridge = torch.eye(301, device=tokens.device)
-        readout = torch.linalg.solve(train.T @ train + ridge, train.T @ (2.0 * left_first[:1000] - 1))
+        target = 2.0 * left_first[:1000] - 1  # 1 for left first, -1 for right first
+        readout = torch.linalg.solve(train.T @ train + ridge, train.T @ target)
         right.append(((test @ readout > 0) == left_first[1000:]).float().mean())
     return torch.stack(right).mean().item()
 
@@ -190,15 +196,18 @@ print(f"bins shuffled: {order_accuracy(tokens[:, torch.randperm(12)]):.3f} right
 def sinusoidal_encoding(max_len, d_model):
     """The table of sines and cosines that tells positions apart.
 
-    max_len: how many positions, at least 1; they are 0, 1, ... max_len - 1. d_model: how many columns, at least 2.
-    Returns a floating-point tensor (max_len, d_model). With t the position and i = 0, 1, ... d_model / 2 - 1 the pair of columns, column
-    2i holds sin(t / 10000^(2i / d_model)) and column 2i + 1 holds cos(t / 10000^(2i / d_model)).
+    max_len: how many positions, at least 1; they are 0, 1, ... max_len - 1.
+    d_model: how many columns, at least 2.
+    Returns a floating-point tensor (max_len, d_model). With t the position, and with
+    i = 0, 1, ... d_model / 2 - 1 the pair of columns,
+        column 2i     holds sin(t / 10000^(2i / d_model)),
+        column 2i + 1 holds cos(t / 10000^(2i / d_model)).
     Raises ValueError if d_model is odd.
     """
     ### BEGIN SOLUTION
     if d_model % 2:
-        raise ValueError(f"d_model must be even, a sine and a cosine for each frequency, and is {d_model}")
-    frequencies = 10000.0 ** (-torch.arange(0, d_model, 2) / d_model)  # (D/2,), from 1 down to almost 1/10000
+        raise ValueError(f"d_model must be even, for pairs of sine and cosine, and is {d_model}")
+    frequencies = 10000.0 ** (-torch.arange(0, d_model, 2) / d_model)  # (D/2,), from 1 down
     angles = torch.arange(max_len)[:, None] * frequencies  # (L, D/2)
     table = torch.empty(max_len, d_model)
     table[:, 0::2], table[:, 1::2] = angles.sin(), angles.cos()
@@ -236,21 +245,23 @@ check("sinusoidal_encoding")
 with plots.needs("sinusoidal_encoding"):
     right = sinusoidal_encoding(60, 32)
     doubled, crossed = torch.zeros_like(right), right.clone()
-    doubled[:, :16], doubled[:, 17::2] = sinusoidal_encoding(60, 16), 1.0  # twice as steep; what is left stands still
-    crossed[:, 1::2] = right[:, 1::2].roll(-1, dims=1)
+    doubled[:, :16] = sinusoidal_encoding(60, 16)  # the fast half, twice as steep,
+    doubled[:, 17::2] = 1.0  # and the slow half standing still
+    crossed[:, 1:-1:2] = right[:, 3::2]
     _, axes = plots.plt.subplots(1, 3, figsize=(11, 4.6), layout="constrained")
-    slips = {"yours": right, "exponent doubled": doubled, "cosine of the next pair": crossed}
-    for ax, (title, table) in zip(axes, slips.items()):
+    tables = {"yours": right, "exponent doubled": doubled, "cosine of the next pair": crossed}
+    for ax, (title, table) in zip(axes, tables.items()):
         plots.similarity_map(table, title=title, ax=ax)
         ax.set(xlabel="column", ylabel="position", aspect="auto")
-    lengths = {title: table.square().sum(dim=1) for title, table in slips.items()}  # (60,) each
-    plots.curves(range(60), lengths, "position", "squared length", "Squared length of each row: should be D/2 = 16")
+    lengths = {title: table[:, 4:6].square().sum(dim=1) for title, table in tables.items()}
+    plots.curves(range(60), lengths, "position", "sine² + cosine²", "Columns 4 and 5: the hand of one clock?")
+    plots.plt.gca().set_ylim(0, 3)
 
 # %% [markdown]
 # <details><summary>What the pictures say</summary>
 #
-# The doubled exponent leaves half of the columns blank: the eye sees it, the squared length does not. The crossed cosine looks fine, but
-# its rows are not equally long any more, so some positions would speak louder than others. One check is never enough.
+# The doubled exponent leaves half of the columns blank: the eye sees it, sine² + cosine² does not. The crossed cosine looks fine, but
+# sine and cosine are not the hand of one clock any more: its length changes from position to position. One check is never enough.
 #
 # </details>
 #
@@ -262,7 +273,7 @@ with plots.needs("sinusoidal_encoding"):
 # %% look="clocks"
 with plots.needs("sinusoidal_encoding"):
     table = sinusoidal_encoding(41, 12)  # six clocks
-    hands = {str(t): table[t].view(6, 2) for t in range(0, 41)}  # (6, 2): sine and cosine are x and y of the tip
+    hands = {str(t): table[t].view(6, 2) for t in range(41)}  # (6, 2): the tip's x and y
     names = [f"columns {2 * i}, {2 * i + 1}" for i in range(6)]
     plots.dials_with_slider(hands, names, "position", "Your table as six clocks").show()
 
@@ -282,7 +293,7 @@ with plots.needs("sinusoidal_encoding"):
 # ![Moving on by k turns each hand by its own fixed angle, from every starting position](../assets/figures/02_rotation.svg)
 #
 # The matrix knows $k$ but not $t$. So "five bins ago" is one fixed linear map, which a model can learn from some positions and use at
-# all of them. This is why the first transformer chose sinusoids.
+# all of them. In this hope, and for sequences longer than those trained on, its authors chose sinusoids.
 #
 # Two consequences. The dot product of two positions, $p_t \cdot p_s = \sum_i \cos \omega_i (t - s)$, depends on their *distance* only.
 # And it is the same for $t - s$ and $s - t$: closeness can be read from it, before and after cannot; for these a rotation is needed.
@@ -298,14 +309,15 @@ with plots.needs("sinusoidal_encoding"):
 # %% look="rotation"
 with plots.needs("sinusoidal_encoding"):
     table, k = sinusoidal_encoding(60, 32), 5
-    hand = torch.complex(table[:, 1::2], table[:, 0::2])  # (60, 16): cosine + i sine, a number on the unit circle
-    turned = hand[:-k] * hand[k]  # the product adds angles, so all positions turn by those of position k
+    hand = torch.complex(table[:, 1::2], table[:, 0::2])  # (60, 16): cosine + i sine
+    turned = hand[:-k] * hand[k]  # a product adds angles: all turn by those of position k
     print(f"turned by k and shifted by k differ by at most {(turned - hand[k:]).abs().max():.1e}")
 
     _, (left, middle) = plots.plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
     plots.similarity_map(table @ table.T, title="dot products of positions", limit=16, ax=left)
     left.set(xlabel="position", ylabel="position")
-    distances = {"from position 0": (table @ table[0])[:40], "from position 20": (table @ table[20])[20:]}
+    early, late = (table @ table[0])[:40], (table @ table[20])[20:]
+    distances = {"from position 0": early, "from position 20": late}
     plots.curves(range(40), distances, "distance", "dot product", "Only the distance counts", ax=middle)
 
 # %% [markdown]
@@ -329,7 +341,8 @@ with plots.needs("sinusoidal_encoding"):
     interleaved = sinusoidal_encoding(60, 32)
     concatenated = torch.cat([interleaved[:, 0::2], interleaved[:, 1::2]], dim=1)
     gap = (interleaved @ interleaved.T - concatenated @ concatenated.T).abs().max()
-    print(f"dot products differ by at most {gap:.1e}, entries by up to {(interleaved - concatenated).abs().max():.2f}")
+    print(f"dot products differ by at most {gap:.1e}")
+    print(f"entries differ by up to {(interleaved - concatenated).abs().max():.2f}")
 
 # %% [markdown]
 # <a id="buffers"></a>
@@ -342,6 +355,9 @@ with plots.needs("sinusoidal_encoding"):
 # `self.register_buffer(name, tensor)` makes it a **buffer**: it is saved in the `state_dict`, follows the module to another device or
 # dtype, and no optimizer ever sees it. It needs no `requires_grad_(False)`: only parameters ask for gradients by themselves.
 # A plain attribute works on your laptop and breaks on the GPU.
+#
+# A saved table ties the state to its length. Where that is in the way, `persistent=False` makes a buffer that moves but is not saved: a
+# formula can always be computed again.
 
 
 # %%
@@ -358,7 +374,8 @@ class Cupboard(nn.Module):
 cupboard = Cupboard().double()
 print("the optimizer sees", [name for name, _ in cupboard.named_parameters()])
 print("state_dict saves  ", list(cupboard.state_dict()))
-print("after .double()   ", {name: str(getattr(cupboard, name).dtype) for name in ("trained", "constant", "plain")})
+for name in ("trained", "constant", "plain"):
+    print(f"after .double()    {name} is {getattr(cupboard, name).dtype}")
 
 # %% [markdown]
 # <a id="add"></a>
@@ -391,20 +408,22 @@ print("after .double()   ", {name: str(getattr(cupboard, name).dtype) for name i
 class PositionalEmbedding(nn.Module):
     """Scales tokens and adds the sines and cosines of their positions.
 
-    max_seq_len: L, the longest sequence. embed_model_dim: D, the width of a token, an even number.
-    It has no parameters, and a buffer called pe, saved with the module's state: sinusoidal_encoding(L, D) in shape (1, L, D).
+    max_seq_len: L, the longest sequence. embed_model_dim: D, the width of a token, even.
+    It has no parameters, and a buffer called pe, saved with the module's state:
+    the table sinusoidal_encoding(L, D), in shape (1, L, D).
     """
 
     def __init__(self, max_seq_len, embed_model_dim):
         ### BEGIN SOLUTION
         super().__init__()
-        self.register_buffer("pe", sinusoidal_encoding(max_seq_len, embed_model_dim)[None])  # (1, L, D)
+        table = sinusoidal_encoding(max_seq_len, embed_model_dim)  # (L, D)
+        self.register_buffer("pe", table[None])  # (1, L, D)
         ### END SOLUTION
 
     def forward(self, x):
-        """x: (B, T, D), with T from 1 to L. Returns (B, T, D): the square root of D times x, plus rows 0 ... T - 1 of the table.
+        """x: (B, T, D), with T from 1 to L; it is left unchanged.
 
-        x is left unchanged.
+        Returns (B, T, D): the square root of D times x, plus rows 0 ... T - 1 of the table.
         """
         ### BEGIN SOLUTION
         return x * math.sqrt(x.shape[-1]) + self.pe[:, : x.shape[1]]  # (B, T, D) + (1, T, D)
@@ -432,7 +451,7 @@ check("PositionalEmbedding")
 
 # %% look="repeated-word"
 with plots.needs("PositionalEmbedding", "sinusoidal_encoding"):
-    sentence = vectors[[0, 1, 0]] / 4  # (3, 4): fish hunt fish, entries of the size of 1/√D
+    sentence = vectors[[0, 1, 0]] / 4  # (3, 4): fish hunt fish, each about 1 long
     placed = PositionalEmbedding(10, 4)(sentence[None])[0]
     names = ["fish", "hunt", "fish again"]
     _, axes = plots.plt.subplots(1, 2, figsize=(7.6, 3.4), layout="constrained")
@@ -443,21 +462,24 @@ with plots.needs("PositionalEmbedding", "sinusoidal_encoding"):
 # ### How loud should a position be?
 #
 # Below, the share of a token's squared length that is position, at several widths: for embeddings that start as in the paper (entries of
-# spread $1/\sqrt D$), and for `nn.Embedding`'s own start (spread 1), with and without the factor.
+# spread, that is standard deviation, $1/\sqrt D$), and for `nn.Embedding`'s own start (spread 1), with and without the factor.
 
 # %% look="loudness"
 widths = [4, 16, 64, 256, 1024]
-share = {"spread 1/√D, not scaled": [], "spread 1/√D, times √D": [], "spread 1, not scaled": [], "spread 1, times √D": []}
+names = [f"spread {spread}, {factor}" for spread in ("1/√D", "1") for factor in ("not scaled", "times √D")]
+share = {name: [] for name in names}
 for D in widths:
-    for name, spread in [("spread 1/√D", 1 / math.sqrt(D)), ("spread 1", 1.0)]:
-        squared = (spread * torch.randn(2000, D)).square().sum(dim=1).mean().item()  # mean squared length of an embedding
-        share[f"{name}, not scaled"].append(D / 2 / (squared + D / 2))
-        share[f"{name}, times √D"].append(D / 2 / (D * squared + D / 2))
-plots.curves(widths, share, "width D", "share of position", "Position's share of the squared length", log="x")
+    for name, size in zip(names, [1 / math.sqrt(D), 1, 1, math.sqrt(D)]):  # of an entry, in the end
+        squared = (size * torch.randn(500, D)).square().sum(dim=1).mean().item()  # squared length
+        share[name].append(D / 2 / (squared + D / 2))
+plots.curves(widths, share, "width D", "share", "How much of a token's squared length is position", log="x")
+legend = plots.plt.gca().legend(frameon=False, fontsize=9, loc="center right", bbox_to_anchor=(1, 0.68))
 
 # %% [markdown]
-# The factor keeps words and places in balance for the paper's embeddings, and lets places vanish for `nn.Embedding`'s. It is not a law:
-# know the size of your tokens. Now the neurons of section 1. Their counts are standardized, entries of spread 1.
+# The factor keeps words and places in balance for the paper's embeddings, and lets places vanish for `nn.Embedding`'s, which are in
+# balance without it (the two level curves lie on each other). It is not a law: know the size of your tokens.
+#
+# Now back to the neurons with two cues. Their counts are standardized, so their entries have spread 1.
 #
 # **Predict.** Rank these by accuracy: no positions; positions added; positions added after $\times\sqrt D$; positions added, but no ReLU
 # before the mean.
@@ -484,9 +506,27 @@ with plots.needs("sinusoidal_encoding", "PositionalEmbedding"):
     ax.barh(list(results), list(results.values()), color=plots.PALE[plots.QUERY], edgecolor=plots.QUERY)
     ax.axvline(0.5, color=plots.MUTED, linestyle="--")
     for row, value in enumerate(results.values()):
-        ax.text(value + 0.01, row, f"{value:.2f}", va="center")
+        ax.text(0.02, row, f"{value:.2f}", va="center")
     ax.invert_yaxis()
-    ax.set(xlim=(0, 1.05), xlabel="test trials read right (dashed: chance)", title="Which of two simulated cues came first?")
+    ax.set(xlim=(0, 1), xlabel="test trials read right (dashed: chance)")
+    ax.set_title("Which of two simulated cues came first?")
+
+# %% [markdown]
+# **Did they arrive?** The line that adds positions is easily lost: commented out, or applied to a copy. Nothing crashes. So make the
+# *shuffle test* a habit: shuffle the tokens of an input, and see whether the output of the model moves.
+
+# %% look="shuffle-test"
+with plots.needs("PositionalEmbedding", "sinusoidal_encoding"):
+    layer, place = nn.Linear(24, 32).to(device), PositionalEmbedding(12, 24).to(device)
+    models = {
+        "positions lost": lambda x: layer(x).relu().mean(dim=1),
+        "positions there": lambda x: layer(place(x)).relu().mean(dim=1),
+    }
+    order = torch.randperm(12)
+    for name, model in models.items():
+        with torch.no_grad():
+            moved = (model(tokens[:1]) - model(tokens[:1, order])).abs().max()
+        print(f"{name:15} shuffling moves the output by up to {moved:.1e}")
 
 # %% [markdown]
 # <a id="append"></a>
@@ -514,16 +554,19 @@ with plots.needs("sinusoidal_encoding", "PositionalEmbedding"):
 # %% look="appended"
 with plots.needs("sinusoidal_encoding"):
     place = sinusoidal_encoding(12, 24).to(tokens).expand(1600, -1, -1)
-    index = (torch.arange(12.0, device=device) / 12)[:, None].expand(1600, -1, -1)  # one column, from 0 to 1
-    for name, x in {
+    index = (torch.arange(12.0, device=device) / 12)[:, None].expand(1600, -1, -1)  # from 0 to 1
+    ways = {
         "added": tokens + place,
         "appended, 24 columns": torch.cat([tokens, place], dim=-1),
         "appended index, 1 column": torch.cat([tokens, index], dim=-1),
-    }.items():
-        print(f"{name:25} width {x.shape[-1]}: {order_accuracy(x):.3f} right, {x[0].numel() * 4} bytes a trial")
+    }
+    for name, x in ways.items():
+        size = x[0].numel() * x.element_size()
+        print(f"{name:25} width {x.shape[-1]}: {order_accuracy(x):.3f} right, {size} bytes a trial")
 
 # %% [markdown]
-# In this small, untrained decoder appending wins, for twice the memory. Most transformers add.
+# In this small decoder, whose first layer is not even trained, appending wins, for twice the memory. The first transformers add; many
+# of today's do neither (section 11).
 #
 # <a id="learned"></a>
 # ## 9 · Learned positions
@@ -560,7 +603,8 @@ class LearnedPositions(nn.Module):
     """Adds a learned vector for each position.
 
     max_seq_len: L, the longest sequence. embed_model_dim: D, the width of a token.
-    Its only parameter is weight, of shape (L, D), one row a position. It starts with small random numbers (spread 0.02).
+    Its only parameter is weight, of shape (L, D), one row a position.
+    It starts with small random numbers (spread 0.02).
     """
 
     def __init__(self, max_seq_len, embed_model_dim):
@@ -570,7 +614,10 @@ class LearnedPositions(nn.Module):
         ### END SOLUTION
 
     def forward(self, x):
-        """x: (B, T, D), with T from 1 to L. Returns (B, T, D): x, not scaled, plus rows 0 ... T - 1 of weight. x is left unchanged."""
+        """x: (B, T, D), with T from 1 to L; it is left unchanged.
+
+        Returns (B, T, D): x, not scaled, plus rows 0 ... T - 1 of weight.
+        """
         ### BEGIN SOLUTION
         return x + self.weight[: x.shape[1]]  # (B, T, D) + (T, D)
         ### END SOLUTION
@@ -597,14 +644,15 @@ with plots.needs("LearnedPositions"):
     positions = LearnedPositions(12, 24).to(device)
     layer, readout = nn.Linear(24, 32).to(device), nn.Linear(32, 1).to(device)
     before = positions.weight.detach().clone()
-    optimizer = torch.optim.Adam([*positions.parameters(), *layer.parameters(), *readout.parameters()], lr=0.01)
+    trained = [*positions.parameters(), *layer.parameters(), *readout.parameters()]
+    optimizer = torch.optim.Adam(trained, lr=0.01)
+    target = left_first.float()
 
     def first_cue(x):
-        """The log odds that the left cue came first, (B,)."""
         return readout(layer(positions(x)).relu().mean(dim=1))[:, 0]
 
     for _ in range(300):
-        loss = F.binary_cross_entropy_with_logits(first_cue(tokens[:1000]), left_first[:1000].float())
+        loss = F.binary_cross_entropy_with_logits(first_cue(tokens[:1000]), target[:1000])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -612,7 +660,7 @@ with plots.needs("LearnedPositions"):
         right = ((first_cue(tokens[1000:]) > 0) == left_first[1000:]).float().mean()
     print(f"test trials read right: {right:.3f} (chance 0.5)")
     _, axes = plots.plt.subplots(1, 2, figsize=(9.6, 4), layout="constrained")
-    for ax, title, w in [(axes[0], "before training", before), (axes[1], "after training", positions.weight)]:
+    for ax, title, w in zip(axes, ["before training", "after training"], [before, positions.weight]):
         plots.similarity_map(F.cosine_similarity(w[:, None], w[None], dim=-1), title=title, ax=ax)
         ax.set(xlabel="time bin", ylabel="time bin")
 
@@ -620,8 +668,8 @@ with plots.needs("LearnedPositions"):
 # <details><summary>What the map says</summary>
 #
 # Two blocks: the positions of an early cue have become one, those of a late cue its opposite. The task needs "early or late" and nothing
-# else, so nothing else was learned. Bins 0, 5, 6 and 11 never hold a cue; their vectors are not asked for anything in particular. With
-# sinusoids all twelve would have their place from the start.
+# else, so nothing else was learned. Bins 0, 5, 6 and 11 never hold a cue; they are all asked for the same, and drift together into a
+# third group. With sinusoids all twelve would have their place from the start.
 #
 # </details>
 #
@@ -647,24 +695,26 @@ with plots.needs("LearnedPositions"):
 
 # %% look="wrong-axis"
 if importlib.util.find_spec("positional_encodings") is None:
-    print("The package positional-encodings is not installed here, so this comparison is left out. Nothing below needs it.")
+    print("The package positional-encodings is not installed here: this comparison is left out.")
+    print("Nothing below needs it.")
 else:
     from positional_encodings.torch_encodings import PositionalEncoding1D, Summer
 
     with plots.needs("sinusoidal_encoding"):
         theirs = PositionalEncoding1D(24)(torch.zeros(1, 60, 24))[0]  # (60, 24)
-        print(f"library and yours differ by at most {(theirs - sinusoidal_encoding(60, 24)).abs().max():.1e}")
+        gap = (theirs - sinusoidal_encoding(60, 24)).abs().max()
+        print(f"library and yours differ by at most {gap:.1e}")
 
-    ecog = torch.rand(45, 6, 10)  # simulated: (batch, electrode, time)
-    wrong = Summer(PositionalEncoding1D(10))(ecog)  # runs, and numbers the electrodes
-    by_time = ecog.permute(0, 2, 1)  # (batch, time, electrode): time is the position, electrodes are the channels
+    ecog = torch.rand(45, 6, 20)  # simulated: (batch, electrode, time)
+    wrong = Summer(PositionalEncoding1D(20))(ecog)  # runs, and numbers the electrodes
+    by_time = ecog.permute(0, 2, 1)  # (batch, time, electrode): time is position now
     right = Summer(PositionalEncoding1D(6))(by_time)
-    print("wrong:", tuple(wrong.shape), " right:", tuple(right.shape), "ready for a transformer that is batch-first")
-    _, axes = plots.plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    plots.similarity_map((wrong - ecog)[0], title="wrong: added to (electrode, time)", ax=axes[0])
-    axes[0].set(xlabel="time bin", ylabel="electrode")
-    plots.similarity_map((right - by_time)[0].T, title="right: added after permuting, shown turned back", ax=axes[1])
-    axes[1].set(xlabel="time bin", ylabel="electrode")
+    print("wrong:", tuple(wrong.shape), " right:", tuple(right.shape), "ready for a transformer")
+    added = [(wrong - ecog)[0], (right - by_time)[0].T]  # (electrode, time) both, to compare
+    _, axes = plots.plt.subplots(1, 2, figsize=(11, 2.4), layout="constrained")
+    for ax, title, what in zip(axes, ["wrong: as recorded", "right: permuted first"], added):
+        plots.similarity_map(what, title=f"What was added, {title}", ax=ax)
+        ax.set(xlabel="time bin", ylabel="electrode", xticks=range(0, 20, 5))
 
 # %% [markdown]
 # **Read the rows.** Along time, left to right, the right picture moves as a clock in each row. In the wrong one the clocks run down the
@@ -700,17 +750,19 @@ else:
 def sinusoidal_encoding_2d(height, width, d_model):
     """Sines and cosines for the places of a grid.
 
-    height, width: how many rows and columns the grid has, at least 1 each. d_model: how many numbers for each place, at least 4.
-    Returns a floating-point tensor (height, width, d_model). Its entry [r, c] holds, in the first d_model / 2 numbers, row r of
-    sinusoidal_encoding with d_model / 2 columns, and in the last d_model / 2 numbers, row c of it.
+    height, width: how many rows and columns the grid has, at least 1 each.
+    d_model: how many numbers for each place, at least 4.
+    Returns a floating-point tensor (height, width, d_model). Entry [r, c] holds
+        in its first d_model / 2 numbers: row r of sinusoidal_encoding with d_model / 2 columns,
+        in its last d_model / 2 numbers:  row c of sinusoidal_encoding with d_model / 2 columns.
     Raises ValueError if d_model is not divisible by 4.
     """
     ### BEGIN SOLUTION
     if d_model % 4:
-        raise ValueError(f"d_model must be divisible by 4, a sine and a cosine for rows and for columns, and is {d_model}")
+        raise ValueError(f"d_model must be divisible by 4, for two halves of pairs, and is {d_model}")
     half = d_model // 2
-    rows = sinusoidal_encoding(height, half)[:, None].expand(-1, width, -1)  # (H, W, D/2), the same along each row
-    columns = sinusoidal_encoding(width, half)[None].expand(height, -1, -1)  # (H, W, D/2), the same down each column
+    rows = sinusoidal_encoding(height, half)[:, None].expand(-1, width, -1)  # (H, W, D/2)
+    columns = sinusoidal_encoding(width, half)[None].expand(height, -1, -1)  # (H, W, D/2)
     return torch.cat([rows, columns], dim=-1)
     ### END SOLUTION
 
@@ -732,17 +784,19 @@ check("sinusoidal_encoding_2d")
 #
 # </details>
 #
-# **Look.** How close does one electrode of an 8 × 8 grid feel to all the others, by the dot product of their positions? Left, numbered
-# row by row; right, your 2-D positions.
+# **Look.** How close does electrode [3, 4] of an 8 × 8 grid feel to all the others, by the dot product of their positions (0 for the
+# least, 1 for itself)? Left, numbered row by row; right, your 2-D positions.
 
 # %% look="electrode-grid"
 with plots.needs("sinusoidal_encoding", "sinusoidal_encoding_2d"):
     in_a_row = sinusoidal_encoding(64, 64).view(8, 8, 64)
     on_a_grid = sinusoidal_encoding_2d(8, 8, 64)
     _, axes = plots.plt.subplots(1, 2, figsize=(9.6, 4), layout="constrained")
-    for ax, title, table in [(axes[0], "numbered row by row", in_a_row), (axes[1], "rows and columns", on_a_grid)]:
-        near = table @ table[3, 4] / 32  # (8, 8), 1 for the electrode itself
-        plots.similarity_map(near, title=f"Nearness to electrode [3, 4]: {title}", ax=ax)
+    names = ["numbered row by row", "rows and columns"]
+    for ax, title, table in zip(axes, names, [in_a_row, on_a_grid]):
+        near = table @ table[3, 4]  # (8, 8)
+        near = (near - near.min()) / (near.max() - near.min())
+        plots.similarity_map(near, title=title, ax=ax)
         ax.set(xlabel="column", ylabel="row")
 
 if importlib.util.find_spec("positional_encodings") is not None:
@@ -750,7 +804,8 @@ if importlib.util.find_spec("positional_encodings") is not None:
 
     with plots.needs("sinusoidal_encoding_2d"):
         theirs = PositionalEncoding2D(64)(torch.zeros(1, 5, 8, 64))[0]
-        print(f"library and yours differ by at most {(theirs - sinusoidal_encoding_2d(5, 8, 64)).abs().max():.1e}")
+        gap = (theirs - sinusoidal_encoding_2d(5, 8, 64)).abs().max()
+        print(f"library and yours differ by at most {gap:.1e}")
 
 # %% [markdown]
 # Three things to know in practice.
@@ -759,7 +814,7 @@ if importlib.util.find_spec("positional_encodings") is not None:
 #   remain. Then the order of channels in the file no longer matters. With positions in millimeters instead of whole numbers, the same
 #   formula serves electrodes off a grid.
 # - **The Vision Transformer does not do this.** It *learns* plain 1-D positions, one for each patch in reading order, and its authors
-#   found no significant gain from 2-D ones. With thousands of training images and 14 × 14 patches, neighborhood can be learned; the
+#   found no significant gain from 2-D ones. With millions of training images and 14 × 14 patches, neighborhood can be learned; the
 #   learned vectors do show rows and columns. With minutes of recording from one patient, you may want to give it away for free.
 # - **Newer models move positions into attention.** Rotary positions turn queries and keys by the rotation of section 4; others
 #   subtract a penalty that grows with distance. And a causal mask (lesson 03) already lets some order in.
@@ -767,7 +822,7 @@ if importlib.util.find_spec("positional_encodings") is not None:
 # <a id="recap"></a>
 # ## Recap
 #
-# - Pooling, and attention too, sees a bag. Order must be written into the tokens.
+# - Pooling, and attention too, sees a bag. Order must be written into the tokens; the shuffle test says whether it was.
 # - Sines and cosines: bounded, one pair of columns a clock, all rows of length $\sqrt{D/2}$.
 # - A shift is a rotation that does not depend on where you start; dot products tell distance, not direction.
 # - Added or appended, interleaved or concatenated, fixed or learned: choices with prices, not articles of faith.

@@ -1,5 +1,6 @@
 """Draws the figures of lesson 02: `python -m assets.figures.draw_02_positional_encoding` from the project's folder."""
 
+import itertools
 import math
 
 from assets.figures.drawing import BODY, FAINT, INK, KEY, MUTED, PALE, QUERY, SMALL, TITLE, VALUE, WEIGHT, Canvas
@@ -83,7 +84,7 @@ def _waves(c: Canvas, left: float, top: float) -> None:
         middle = top + 14 + 28 * i
         c.line(left + 5, middle, left + 325, middle, FAINT, 1)
         points = [(left + 14 + 5 * k, middle - 10 * math.cos(speed * k / 4)) for k in range(61)]
-        for (x1, y1), (x2, y2) in zip(points, points[1:], strict=False):
+        for (x1, y1), (x2, y2) in itertools.pairwise(points):
             c.line(x1, y1, x2, y2, color, 1.6)
         for t in range(16):
             c.circle(left + 14 + 20 * t, middle - 10 * math.cos(speed * t), 2.6, color, color)
@@ -91,8 +92,7 @@ def _waves(c: Canvas, left: float, top: float) -> None:
 
 def columns() -> Canvas:
     """The table, and who owns which column."""
-    c = Canvas("02_columns", "Rows of the table are positions; each clock owns two columns, the sine and the cosine of one angle", 760, 330)
-    speeds = [1, 1 / 10, 1 / 100]
+    c = Canvas("02_columns", "Rows of the table are positions; each clock owns two columns, the sine and the cosine of one angle", 760, 344)
     colors = [QUERY, KEY, VALUE]
     for i, (speed, color) in enumerate(zip(["1", "1/21.5", "1/464"], colors, strict=True)):
         left = 150 + 150 * i
@@ -108,7 +108,7 @@ def columns() -> Canvas:
             for j, value in enumerate([math.sin(speed * t), math.cos(speed * t)]):
                 x = 150 + 150 * i + 70 * j
                 c.rect(x, y, 70, 34, PALE[color], color, 0)
-                c.text(x + 35, y + 17, f"{value + 0.0:.3f}", BODY, INK)
+                c.text(x + 35, y + 17, f"{value:.3f}".replace("-", "−"), BODY, INK)
     c.text(60, 166, "position", BODY, MUTED)
     for i, color in enumerate(colors):
         c.text(185 + 150 * i, 300, "sine", BODY, color)
@@ -119,32 +119,30 @@ def columns() -> Canvas:
     c.text(690, 100, "ω t", SMALL, QUERY)
     c.lines(675, 202, ["the hand of a clock:", "sine to the right,", "cosine upward"], SMALL, MUTED)
     c.text(675, 258, "length 1, always", SMALL, INK, bold=True)
-    c.text(380, 319, "D = 6 columns, three clocks, each slower than the one before", SMALL, MUTED, italic=True)
+    c.text(380, 328, "D = 6 columns, three clocks, each slower than the one before", SMALL, MUTED, italic=True)
     return c
 
 
 def clocks() -> Canvas:
     """Six clocks at four positions (the static version of the slider)."""
-    c = Canvas("02_clocks", "The hands of six clocks at positions 0, 1, 5 and 20; the first spins, the last hardly moves", 760, 400)
+    c = Canvas("02_clocks", "The hands of six clocks at positions 0, 1, 5 and 20; the first spins, the last hardly moves", 760, 410)
     for i in range(6):
         c.text(170 + 105 * i, 24, f"columns {2 * i}, {2 * i + 1}", SMALL, INK, bold=True)
     for row, t in enumerate([0, 1, 5, 20]):
-        y = 82 + 86 * row
+        y = 80 + 86 * row
         c.text(66, y, f"position {t}", BODY, INK)
         for i in range(6):
             x, angle = 170 + 105 * i, t * 10000 ** (-2 * i / 12)
             c.circle(x, y, 36, "white", MUTED, 1.2)
             c.line(x, y, x, y - 36, FAINT, 1.4)
             c.arrow(x, y, x + 34 * math.sin(angle), y - 34 * math.cos(angle), QUERY, 2.8)
-    c.text(432, 386, "D = 12: sine to the right, cosine upward; at position 0 all hands point up", SMALL, MUTED, italic=True)
+    c.text(432, 394, "D = 12: sine to the right, cosine upward; at position 0 all hands point up", SMALL, MUTED, italic=True)
     return c
 
 
 def rotation() -> Canvas:
     """A shift turns every hand by its own angle, from anywhere."""
     c = Canvas("02_rotation", "Moving on by five positions turns each clock's hand by a fixed angle, whatever the start", 760, 340)
-    steps = [(0, 6), (1, 0.25)]
-    del steps
     for row, (speed, color, name) in enumerate([(0.3, QUERY, "a faster clock"), (0.08, KEY, "a slower clock")]):
         y = 92 + 140 * row
         c.text(84, y - 10, name, BODY, color, bold=True)
@@ -156,27 +154,30 @@ def rotation() -> Canvas:
             c.arrow(x, y, x + 48 * math.sin(first), y - 48 * math.cos(first), MUTED, 2.2)
             c.arrow(x, y, x + 48 * math.sin(then), y - 48 * math.cos(then), color, 3)
             arc = [first + (then - first) * k / 12 for k in range(13)]
-            for a, b in zip(arc, arc[1:], strict=False):
+            for a, b in itertools.pairwise(arc):
                 c.line(x + 28 * math.sin(a), y - 28 * math.cos(a), x + 28 * math.sin(b), y - 28 * math.cos(b), color, 2)
             if row == 0:
                 c.text(x, 22, f"from {start} to {start + 5}", BODY, INK)
-    c.text(440, 314, "the same shift is the same turn, wherever it starts: one fixed map for “five bins later”", SMALL + 1, MUTED, italic=True)
+    c.text(
+        440, 314, "the same shift is the same turn, wherever it starts: one fixed map for “five bins later”", SMALL + 1, MUTED, italic=True
+    )
     return c
 
 
 def buffers() -> Canvas:
     """What a parameter, a buffer and a plain attribute take part in."""
-    c = Canvas("02_buffers", "A parameter is trained, saved and moved; a buffer is saved and moved; a plain attribute is neither", 760, 280)
-    heads = ["trained by the optimizer", "saved in the state_dict", "moved with .to(device)"]
+    c = Canvas("02_buffers", "A parameter is trained, saved and moved; a buffer is saved and moved; a plain attribute is neither", 760, 290)
+    heads = [("trained by", "the optimizer"), ("saved in", "the state_dict"), ("moved with", ".to(device)")]
     rows = [
         ("nn.Parameter(...)", "learned positions", QUERY, (1, 1, 1)),
         ("register_buffer(...)", "sines and cosines", VALUE, (0, 1, 1)),
         ("self.table = ...", "a trap", MUTED, (0, 0, 0)),
     ]
     for j, head in enumerate(heads):
-        c.text(355 + 165 * j, 34, head, SMALL + 1, INK, bold=True)
+        for line, words in enumerate(head):
+            c.text(355 + 165 * j, 28 + 19 * line, words, BODY, INK, bold=True)
     for i, (name, use, color, marks) in enumerate(rows):
-        y = 60 + 70 * i
+        y = 70 + 70 * i
         c.box(24, y, 220, 54, "", color)
         c.text(134, y + 18, name, BODY, color, bold=True)
         c.text(134, y + 38, use, SMALL, color)
@@ -193,19 +194,19 @@ def append() -> Canvas:
     for panel, title in enumerate(["added", "appended"]):
         c.text(190 + 380 * panel, 26, title, TITLE, bold=True)
     c.line(380, 20, 380, 300, FAINT, 1.4)
-    _strip(c, 50, 60, 8, QUERY, "word or bin x")
-    c.text(324, 77, "+", TITLE, INK, bold=True)
-    _strip(c, 50, 122, 8, KEY, "place p")
-    c.arrow(178, 172, 178, 196, MUTED)
-    _strip(c, 50, 202, 8, WEIGHT, "both in the same D columns")
-    _strip(c, 404, 60, 8, QUERY, "word or bin x")
-    _strip(c, 670, 60, 2, KEY, "place p")
-    c.arrow(540, 112, 540, 196, MUTED)
-    c.arrow(702, 112, 702, 196, MUTED)
-    _strip(c, 404, 202, 8, QUERY, "D columns")
-    _strip(c, 660, 202, 2, KEY, "and more")
-    c.text(190, 284, "memory as before; W acts on both", SMALL, MUTED, italic=True)
-    c.text(570, 284, "every later layer is wider; W has a part for each", SMALL, MUTED, italic=True)
+    _strip(c, 62, 52, 8, QUERY, "word or bin x")
+    c.text(38, 147, "+", TITLE, INK, bold=True)
+    _strip(c, 62, 130, 8, KEY, "place p")
+    c.arrow(190, 190, 190, 208, MUTED)
+    _strip(c, 62, 212, 8, WEIGHT, "both in the same D columns")
+    _strip(c, 404, 52, 8, QUERY, "word or bin x")
+    _strip(c, 680, 52, 2, KEY, "place p")
+    c.arrow(532, 112, 532, 208, MUTED)
+    c.arrow(712, 112, 696, 208, MUTED)
+    _strip(c, 404, 212, 8, QUERY, "D columns")
+    _strip(c, 660, 212, 2, KEY, "and more")
+    c.text(190, 296, "memory as before; W acts on both", SMALL, MUTED, italic=True)
+    c.text(570, 296, "every later layer is wider; W has a part for each", SMALL, MUTED, italic=True)
     return c
 
 
@@ -217,29 +218,32 @@ def _strip(c: Canvas, left: float, top: float, cells: int, color: str, words: st
 
 def axis() -> Canvas:
     """Which axis gets numbered."""
-    c = Canvas("02_axis", "On (batch, electrode, time) the library numbers the electrodes; after permuting it numbers the time bins", 760, 330)
+    c = Canvas(
+        "02_axis", "On (batch, electrode, time) the library numbers the electrodes; after permuting it numbers the time bins", 760, 330
+    )
     for panel, (title, color) in enumerate([("as recorded", KEY), ("after permute(0, 2, 1)", VALUE)]):
-        left = 100 + 380 * panel
-        rows, cols = (4, 7) if panel == 0 else (7, 4)
-        cell = 28
-        c.text(left + 90, 26, title, TITLE, bold=True)
-        c.text(left + 90, 50, "(batch, electrode, time)" if panel == 0 else "(batch, time, electrode)", SMALL, MUTED)
-        for i in range(rows):
-            for j in range(cols):
-                c.rect(left + cell * j, 84 + cell * i, cell, cell, "white", "#BBBBBB", 0)
-            c.box(left - 34, 86 + cell * i, 28, cell - 4, str(i), color, SMALL)
-        c.text(left + cell * cols / 2, 70, "time" if panel == 0 else "electrode", SMALL, INK)
-        c.text(left - 54, 84 + cell * rows / 2, "electrode" if panel == 0 else "time", SMALL, INK, "end" if panel else "end")
-        c.arrow(left - 46, 90, left - 46, 80 + cell * rows, color, 2)
-    c.lines(198, 232, ["electrodes are numbered:", "wrong axis, no error"], BODY, KEY)
-    c.lines(648, 170, ["time bins are", "numbered: right"], BODY, VALUE)
-    c.text(380, 308, "PositionalEncoding1D numbers the axis in the middle; the last one holds the channels", SMALL, MUTED, italic=True)
+        left, cell = 150 + 350 * panel, 28
+        rows, columns = ((4, "electrode"), (7, "time")) if panel == 0 else ((7, "time"), (4, "electrode"))
+        c.text(left + 60, 26, title, TITLE, bold=True)
+        c.text(left + 60, 50, f"(batch, {rows[1]}, {columns[1]})", SMALL, MUTED)
+        for i in range(rows[0]):
+            for j in range(columns[0]):
+                c.rect(left + cell * j, 90 + cell * i, cell, cell, "white", "#BBBBBB", 0)
+            c.box(left - 34, 92 + cell * i, 28, cell - 4, str(i), color, SMALL)
+        c.text(left + cell * columns[0] / 2, 76, columns[1], SMALL, INK)
+        c.text(left - 54, 90 + cell * rows[0] / 2, rows[1], SMALL, INK, "end")
+        c.arrow(left - 45, 92, left - 45, 88 + cell * rows[0], color, 2)
+    c.lines(232, 232, ["electrodes are numbered:", "wrong axis, no error"], BODY, KEY)
+    c.lines(624, 180, ["time bins are", "numbered: right"], BODY, VALUE, "start")
+    c.text(380, 312, "PositionalEncoding1D numbers the axis in the middle; the last one holds the channels", SMALL, MUTED, italic=True)
     return c
 
 
 def grid() -> Canvas:
     """Raster order, and a code in two halves."""
-    c = Canvas("02_grid", "An 8 by 8 grid numbered row by row, and a token whose first half tells the row, second half the column", 760, 350)
+    c = Canvas(
+        "02_grid", "An 8 by 8 grid numbered row by row, and a token whose first half tells the row, second half the column", 760, 350
+    )
     c.text(160, 24, "numbered row by row", BODY + 1, bold=True)
     marked = {7: KEY, 8: KEY, 0: QUERY}
     for n in range(64):
@@ -262,8 +266,8 @@ def grid() -> Canvas:
     c.arrow(467, 138, 500, 232, MUTED)
     c.rect(410, 238, 140, 42, PALE[QUERY], QUERY, 0)
     c.rect(550, 238, 140, 42, PALE[KEY], KEY, 0)
-    c.text(480, 259, "0.909  −0.416", BODY, QUERY)
-    c.text(620, 259, "0.841   0.540", BODY, KEY)
+    for i, value in enumerate(["0.909", "−0.416", "0.841", "0.540"]):
+        c.text(445 + 70 * i, 259, value, BODY, QUERY if i < 2 else KEY)
     c.text(480, 296, "first half: row 2", SMALL, QUERY)
     c.text(620, 296, "second half: column 1", SMALL, KEY)
     c.text(550, 326, "D = 4: one clock for rows, one for columns", SMALL, MUTED, italic=True)
