@@ -122,7 +122,7 @@ plots.space(three, names, title="Three words, three dimensions: turn them around
 def dot_product(a, b):
     """The dot product of vectors that lie along the last axis.
 
-    a, b: floating-point tensors (..., D). Any number of leading axes, also none; they broadcast as usual.
+    a, b: floating-point tensors (..., D). Any number of leading axes, also none; they broadcast.
     Returns (...), the broadcast leading axes: one number for each pair of vectors.
     """
     ### BEGIN SOLUTION
@@ -204,10 +204,12 @@ with plots.needs("dot_product"):
 
 # %% exercise="cosine_similarity"
 def cosine_similarity(a, b):
-    """The cosine of the angle between vectors that lie along the last axis: their dot product over the product of their lengths.
+    """The cosine of the angle between vectors that lie along the last axis.
 
-    a, b: floating-point tensors (..., D). Any number of leading axes, also none; they broadcast as usual.
-    Returns (...), the broadcast leading axes. A pair with a zero vector (or two) gets exactly 0, and leaves the other pairs as they are.
+    It is their dot product divided by the product of their lengths.
+    a, b: floating-point tensors (..., D). Any number of leading axes, also none; they broadcast.
+    Returns (...), the broadcast leading axes. A pair with a zero vector (or two) gets exactly 0,
+    and the other pairs are as always.
     """
     ### BEGIN SOLUTION
     lengths = torch.sqrt(dot_product(a, a) * dot_product(b, b))  # (...)
@@ -295,7 +297,8 @@ with plots.needs("dot_product", "cosine_similarity"):
 class Embedding(nn.Module):
     """A table with a learned vector for each token of a vocabulary.
 
-    vocab_size: V. embed_dim: D. Its only parameter is `weight`, (V, D), random at the start; token t has row t.
+    vocab_size: V. embed_dim: D. Its only parameter is `weight`, (V, D), random at the start.
+    Token t has row t.
     """
 
     def __init__(self, vocab_size, embed_dim):
@@ -305,7 +308,11 @@ class Embedding(nn.Module):
         ### END SOLUTION
 
     def forward(self, tokens):
-        """tokens: int64 tensor of any shape (...), also without axes, entries 0 to V - 1. Returns (..., D), the rows as they are."""
+        """The vectors of tokens.
+
+        tokens: int64 tensor of any shape (...), also without axes; entries from 0 to V - 1.
+        Returns (..., D): for each token its row, as it is.
+        """
         ### BEGIN SOLUTION
         return self.weight[tokens]  # (...) -> (..., D)
         ### END SOLUTION
@@ -411,8 +418,9 @@ plots.curves(range(0, 401, 20), {name: y[::20] for name, y in unseen.items()}, "
 # %% [markdown]
 # <details><summary>What the pictures say</summary>
 #
-# From random places the four groups gather, though nobody told the model about groups. After about 40 steps the *whale* sits with the other
-# animals, so the model expects that it hunts, at almost three times blind chance: it **generalizes**, which a table of counts cannot.
+# From random places the four groups gather, though nobody told the model about groups. After about 40 steps the *whale* sits with the
+# other animals, so the model expects it to hunt, at more than twice blind chance: it **generalizes**, which a table of counts cannot.
+#
 # Trained on, it learns that whales *never* hunted in its small world, pulls the whale away from its kin, and drives that probability to
 # zero. Its training loss is best just when it has become wrong: this is the overfitting of lesson 00, and held-out data show it.
 #
@@ -424,8 +432,9 @@ plots.curves(range(0, 401, 20), {name: y[::20] for name, y in unseen.items()}, "
 # <a id="glove"></a>
 # ## 6 · Real word vectors
 #
-# Now the same with six billion words of text in place of 16 sentences. These are 5,000 English words from **GloVe** (Pennington and others,
-# 2014): 50 numbers a word, fitted so that dot products predict how often words occur near each other in Wikipedia and news text.
+# Now the same with six billion words of text in place of 16 sentences. These are 5,000 English words from **GloVe** (Pennington and
+# others, 2014): 50 numbers a word, fitted so that the dot product of a word's and a neighbor's vector predicts the logarithm of how often
+# the two occur near each other, in Wikipedia and in news.
 
 # %%
 glove = words.load()
@@ -447,9 +456,10 @@ print("fish =", [round(x, 2) for x in glove["fish"][:8].tolist()], "...")
 def nearest(query, embeddings, k):
     """Which rows of a table point most nearly the way of a query.
 
-    query: (D,). embeddings: (V, D), a row for each token; a row of zeros counts as similarity 0. k: how many, from 1 to V.
-    Returns the indices of the k rows with the highest cosine similarity to the query, the best first: an integer tensor (k,).
-    The query's own row, if it is in the table, is a row like any other.
+    query: (D,). embeddings: (V, D), a row for each token. k: how many, from 1 to V.
+    Returns the indices of the k rows with the highest cosine similarity to the query, the best
+    first: an integer tensor (k,). A row of zeros counts as similarity 0. The query's own row, if
+    it is in the table, is a row like any other.
     """
     ### BEGIN SOLUTION
     return cosine_similarity(query, embeddings).topk(k).indices  # (V,) -> (k,)
@@ -485,7 +495,7 @@ with plots.needs("nearest"):
 # - **Opposites are neighbors.** *Hot* is near *cool* and *cold*: they keep the same company. Near means *used alike*, not *means the same*.
 # - **One vector a word.** *Spike* lives among prices and inflation, for this is news text; its meaning in this course is outvoted. *Bank*
 #   never leaves the money. Making a vector depend on its context is what attention is for (lesson 03).
-# - **Neighbors tell of the corpus.** *Hunt*, in the news of those years, is near *terrorists*.
+# - **Neighbors tell of the corpus.** *Hunt* is near *kill* and *killer*, *bank* among securities: this is the news.
 #
 # </details>
 #
@@ -531,8 +541,10 @@ print("happy, by cosine:     ", ", ".join(glove.words[row] for row in by_cosine[
 def analogy(a, b, c, embeddings):
     """What is to c as b is to a? The row nearest, by cosine, to b - a + c.
 
-    a, b, c: row indices, three different integers. embeddings: (V, D), V at least 4; the rows are taken as they are, not normalized.
-    Returns one row index (an int, or an integer tensor without axes): of all rows but a, b and c, the one with the highest cosine.
+    a, b, c: row indices, three different integers. embeddings: (V, D), V at least 4; the rows are
+    taken as they are, not normalized.
+    Returns one row index (an int, or an integer tensor without axes): of all rows but a, b and c,
+    the one with the highest cosine similarity to the sum.
     """
     ### BEGIN SOLUTION
     target = embeddings[b] - embeddings[a] + embeddings[c]  # (D,)
@@ -698,8 +710,8 @@ for width, share in by_width.items():
     print(f"{width:3} dimensions keep {share:.0%} of the five nearest neighbors (chance {5 / 79:.0%})")
 
 # %% [markdown]
-# Not always: a shadow keeps what is far apart in it far apart, but lays distant things on one spot. Trust a gap in such a picture more than
-# a contact, and ask `nearest` before you believe either.
+# Not always. What lies far apart in a shadow is far apart in truth, but what touches there need not touch. Trust the gaps more than the
+# contacts, and ask `nearest` before you believe either.
 #
 # <a id="neurons"></a>
 # ## 9 · A population of neurons is a vector
@@ -725,6 +737,7 @@ counts = torch.poisson(0.2 * rates, generator=generator)  # spikes in 0.2 s
 early, late = slice(0, 100), slice(100, 200)  # the first trials make the templates, the later ones test them
 templates = torch.stack([counts[early][target[early] == d].mean(dim=0) for d in range(8)])  # (8, N)
 average = counts[early].mean(dim=0)  # (N,)
+changes = templates - average  # (8, N)
 compass = [f"{45 * d}°" for d in range(8)]
 
 # %% [markdown]
@@ -734,7 +747,6 @@ compass = [f"{45 * d}°" for d in range(8)]
 with plots.needs("cosine_similarity"):
     _, (left, right) = plots.plt.subplots(1, 2, figsize=(9.5, 4.4), layout="constrained")
     plots.similarity_map(cosine_similarity(templates[:, None], templates), compass, compass, "raw counts", ax=left)
-    changes = templates - average
     plots.similarity_map(cosine_similarity(changes[:, None], changes), compass, compass, "mean subtracted", ax=right)
     others = cosine_similarity(glove.vectors[:500, None], glove.vectors[:500])
     print(f"mean cosine of two frequent words in GloVe: {(others.sum() - 500) / (500 * 499):.2f}")
@@ -756,11 +768,13 @@ with plots.needs("nearest"):
     for how, guess in guesses.items():
         print(f"{how:30} {(guess == target[late]).float().mean():.0%} of 100 trials right")
     print(f"{'chance':30} {1 / 8:.0%}")
-    print("lengths of the eight templates:", [round(length, 1) for length in templates.norm(dim=1).tolist()])
+    print("lengths of the eight templates: ", [round(length, 1) for length in templates.norm(dim=1).tolist()])
+    print("how often the dot product won:  ", torch.bincount(guesses["largest dot product"], minlength=8).tolist(), "(should be 12 or 13)")
 
 # %% [markdown]
-# By dot product the longest templates win nearly always: 10·boat again, this time made of spikes. The cosine ignores how excited the
-# population was, and that is what we wanted here. Had we asked *how* excited it was, the length would have been the answer.
+# By dot product long templates win too often, and the shortest hardly ever: 10·boat again, this time made of spikes. The cosine ignores
+# how excited the population was, and that is what we wanted here. Had we asked *how* excited it was, the length would have been the answer.
+# Subtracting the mean made the ring visible; for this decoder it changes little.
 #
 # ### One-hot picks a row, counts blend rows
 #
@@ -786,7 +800,7 @@ print(f"nearest of eight directions: {(read == target).float().mean():.0%} right
 
 # %% look="turn"
 with plots.needs("analogy"):
-    answer = analogy(0, 2, 4, templates - average)
+    answer = analogy(0, 2, 4, changes)
     print(f"0° is to 90° as 180° is to {compass[answer]}")
     tips = {compass[d]: [math.cos(angle[d]), math.sin(angle[d])] for d in (0, 2, 4)}
     plots.vectors(tips | {"b − a + c": [-2.0, 1.0]}, title="An offset is a shift, not a turn")

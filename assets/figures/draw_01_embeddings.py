@@ -17,7 +17,7 @@ def space() -> Canvas:
     c = Canvas("01_space", "Arrows for fish, boat and hunt in a space with the axes water, alive and action", 760, 330)
 
     def place(water: float, alive: float, action: float) -> tuple[float, float]:
-        return 120 + 84 * (water + 0.72 * alive), 262 - 84 * (1.05 * action + 0.42 * alive)
+        return 130 + 90 * (water + 0.55 * alive), 262 - 90 * (0.98 * action + 0.46 * alive)
 
     for end, label in [((2.8, 0, 0), "water"), ((0, 2.7, 0), "alive"), ((0, 0, 2.4), "action")]:
         c.arrow(*place(0, 0, 0), *place(*end), MUTED, 1.4)
