@@ -315,12 +315,13 @@ def space(
             shaft = {axis: [0, end] for axis, end in zip("xyz", points[i].tolist(), strict=True)}
             figure.add_scatter3d(**shaft, mode="lines", line={"color": color, "width": 6}, showlegend=False, hoverinfo="skip")
     low, high = np.minimum(points.min(axis=0), 0), np.maximum(points.max(axis=0), 0)
-    room = 0.18 * (high - low)  # names that stick out of the box would be cut off
+    room = (0.18 if arrows else 0.08) * (high - low)  # names that stick out of the box would be cut off
     scene = {
         f"{axis}axis": {"title": {"text": label}, "range": [start, end]}
         for axis, label, start, end in zip("xyz", axes, (low - room).tolist(), (high + room).tolist(), strict=True)
     }
-    scene["camera"] = {"eye": {"x": 1.5, "y": -1.5, "z": 0.7}}
+    eye = {"x": 1.6, "y": -1.6, "z": 0.9} if arrows else {"x": 1.2, "y": 1.2, "z": 1.0}
+    scene["camera"] = {"eye": eye, "center": {"x": 0, "y": 0, "z": -0.15}}
     figure.update_layout(title=title, height=520, template="plotly_white", margin={"t": 50, "b": 10, "l": 10, "r": 10}, scene=scene)
     return figure
 
@@ -409,5 +410,37 @@ def views(panels: Mapping[str, Any], names: Sequence[str], title: str = "") -> A
     menu = {"type": "buttons", "direction": "down", "buttons": buttons, "x": 1.02, "xanchor": "left", "y": 1, "yanchor": "top"}
     figure.update_layout(
         title=title, height=430, template="plotly_white", margin={"t": 50, "b": 30, "r": 20}, updatemenus=[menu], xaxis=axis, yaxis=axis
+    )
+    return figure
+
+
+def fit_with_slider(
+    x: Any, frames: Mapping[str, Any], points: Mapping[str, tuple[Any, Any]], slider: str, xlabel: str, ylabel: str, title: str = ""
+) -> Any:
+    """A curve over named clouds of points, in plotly; it follows a slider. frames: position of the slider -> y; points: name -> (x, y).
+
+    Returns a plotly Figure.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    heights = [_array(y).ravel() for _, y in points.values()] + [_array(y).ravel() for y in frames.values()]
+    for i, (name, (across, up)) in enumerate(points.items()):
+        marker = {"color": LINES[i + 1][0], "symbol": PLOTLY_MARKS[i + 1], "size": 11 - 4 * i}
+        figure.add_scatter(x=_array(across).ravel().tolist(), y=_array(up).ravel().tolist(), mode="markers", name=name, marker=marker)
+    first = next(iter(frames.values()))
+    figure.add_scatter(x=_array(x).tolist(), y=_array(first).tolist(), mode="lines", name="fit", line={"color": QUERY, "width": 3})
+    steps = [{"label": name, "method": "restyle", "args": [{"y": [_array(y).tolist()]}, [len(points)]]} for name, y in frames.items()]
+    low, high = min(y.min() for y in heights[: len(points)]), max(y.max() for y in heights[: len(points)])
+    room = 0.15 * (high - low)
+    figure.update_layout(
+        sliders=[{"currentvalue": {"prefix": f"{slider} = "}, "pad": {"t": 45}, "steps": steps}],
+        title=title,
+        height=460,
+        template="plotly_white",
+        margin={"t": 60, "b": 40},
+        legend={"orientation": "h", "y": 1.1},
+        xaxis={"title": {"text": xlabel}},
+        yaxis={"title": {"text": ylabel}, "range": [float(low - room), float(high + room)]},
     )
     return figure
