@@ -472,6 +472,20 @@ class LearnedInALayer(LearnedPositions):
 
 @misconception(
     "LearnedPositions",
+    what="What is called weight is a layer, and the rows are a parameter of that layer.",
+    why="In the saved state they get a longer name then, and a state saved by others would not load.",
+)
+class LearnedWithALayerAsWeight(LearnedPositions):
+    def __init__(self, max_seq_len, embed_model_dim):
+        nn.Module.__init__(self)
+        self.weight = nn.Embedding(max_seq_len, embed_model_dim)
+
+    def forward(self, x):
+        return x + self.weight(torch.arange(x.shape[1]))
+
+
+@misconception(
+    "LearnedPositions",
     what="The parameter has an axis of size 1 in front.",
     why="The table of the exercise before has one; here the rows alone are asked for, and a state saved by others would not load.",
 )
