@@ -372,20 +372,21 @@ def _hands(tips: Any) -> dict[str, list[float | None]]:
 
 
 #: Marks of plotly, to tell points apart without color.
-PLOTLY_MARKS = ["circle", "square", "diamond", "cross", "x", "triangle-up"]
+PLOTLY_MARKS = ["circle", "square", "x", "diamond", "cross", "triangle-up"]
 
 
-def views(panels: Mapping[str, Any], names: Sequence[str], title: str = "") -> Any:
+def views(panels: Mapping[str, Any], names: Sequence[str], groups: Sequence[str], title: str = "") -> Any:
     """The same things seen in several planes, in plotly: a button for each view moves the named points. panels: view -> points (n, 2).
 
-    Returns a plotly Figure.
+    groups: the kind of each point, told by color and mark. Returns a plotly Figure.
     """
     import plotly.graph_objects as go
 
     points = {name: _array(of_view) for name, of_view in panels.items()}
-    edge = 1.25 * max(float(np.abs(of_view).max()) for of_view in points.values())
-    colors = [LINES[i % len(LINES)][0] for i in range(len(names))]
-    marks = [PLOTLY_MARKS[i % len(PLOTLY_MARKS)] for i in range(len(names))]
+    together = np.concatenate(list(points.values()))
+    low, high = together.min(axis=0), together.max(axis=0)
+    kinds = [list(dict.fromkeys(groups)).index(group) for group in groups]
+    colors = [(KEY, QUERY, VALUE, WEIGHT, MUTED)[kind % 5] for kind in kinds]
     shown = next(iter(points.values()))
     figure = go.Figure(
         go.Scatter(
@@ -394,9 +395,10 @@ def views(panels: Mapping[str, Any], names: Sequence[str], title: str = "") -> A
             mode="markers+text",
             text=list(names),
             textposition="top center",
-            textfont={"size": 14},
-            marker={"size": 13, "color": colors, "symbol": marks},
+            textfont={"size": 14, "color": colors},
+            marker={"size": 12, "color": colors, "symbol": [PLOTLY_MARKS[kind % len(PLOTLY_MARKS)] for kind in kinds]},
             hoverinfo="text",
+            hovertext=[f"{name}: {group}" for name, group in zip(names, groups, strict=True)],
         )
     )
     buttons = [
@@ -406,10 +408,10 @@ def views(panels: Mapping[str, Any], names: Sequence[str], title: str = "") -> A
     figure.frames = [
         go.Frame(name=name, data=[go.Scatter(x=at[:, 0].tolist(), y=at[:, 1].tolist())], traces=[0]) for name, at in points.items()
     ]
-    axis = {"range": [-edge, edge], "zeroline": True, "zerolinecolor": MUTED}
+    across, up = ({"range": [a - 0.15 * (b - a), b + 0.15 * (b - a)], "zerolinecolor": MUTED} for a, b in zip(low, high, strict=True))
     menu = {"type": "buttons", "direction": "down", "buttons": buttons, "x": 1.02, "xanchor": "left", "y": 1, "yanchor": "top"}
     figure.update_layout(
-        title=title, height=430, template="plotly_white", margin={"t": 50, "b": 30, "r": 20}, updatemenus=[menu], xaxis=axis, yaxis=axis
+        title=title, height=430, template="plotly_white", margin={"t": 50, "b": 30, "r": 20}, updatemenus=[menu], xaxis=across, yaxis=up
     )
     return figure
 
