@@ -728,7 +728,7 @@ else:
 # *Why now:* an image cut into patches, or an ECoG grid on the cortex, has two directions. Numbered row by row, electrode 7 at the end of
 # one row and electrode 8 at the start of the next are "neighbors", while 0 and 8, one above the other, are not.
 #
-# ![An 8 by 8 grid numbered row by row, and a token whose first half tells the row, second half the column](../assets/figures/02_grid.svg)
+# ![A grid numbered row by row; a code whose first half tells the row, the second half the column](../assets/figures/02_grid.svg)
 #
 # The remedy: split the width. The first half tells the row $r$, the second half the column $c$, each with a table of width $D/2$:
 #
