@@ -154,3 +154,12 @@ FUNCTIONS |= {
     "DecoderLayer": layer_class(*DECODER_SIZES, arguments=("x", "memory", "trg_mask", "src_mask")),
     "Encoder": layer_class("num_layers", *ENCODER_SIZES),
 }
+
+GPT_SIZES = ("n_embd", "n_head", "block_size", "dropout")
+
+#: Lesson 06: the classes that a GPT is made of.
+FUNCTIONS |= {
+    "CausalSelfAttention": layer_class(*GPT_SIZES, arguments=("x",)),
+    "MLP": layer_class("n_embd", "dropout", arguments=("x",)),
+    "Block": layer_class(*GPT_SIZES, arguments=("x",)),
+}
