@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
@@ -17,8 +16,8 @@ from autograder.judge import Sentence, Sightings
 from autograder.lessons import Lesson
 from autograder.probe import PUBLIC_SEEDS, Observation, Observed
 from autograder.submission import in_process
-from autograder.worker.trees import join, split
-from autograder.worker.verbs import Failure
+from autograder.worker.verbs import Failure, Tree
+from autograder.worker.wire import join, split
 
 if TYPE_CHECKING:
     from autograder.grading.catalogue import Catalogue
@@ -52,22 +51,23 @@ def load(stem: str) -> dict[str, Recording]:
     """The lesson's recordings, by exercise. Raises FileNotFoundError if they were not built."""
     if not answers_file(stem).is_file():
         raise FileNotFoundError(f"{answers_file(stem).name} is missing; an instructor makes it with `autograder build {stem}`")
-    header, arrays = _read(stem)
-    return {name: _recording(entry, arrays) for name, entry in header["exercises"].items()}
+    with safe_open(answers_file(stem), framework="numpy") as file:
+        arrays = [file.get_tensor(key) for key in sorted(file.keys())]
+    return {name: _recording(entry) for name, entry in join(_header(stem)["exercises"], arrays).items()}
 
 
 def write(lesson: Lesson, catalogue: "Catalogue") -> None:
     """Record the lesson: run all probes on the reference and on every misconception, and write the file."""
-    arrays: dict[str, np.ndarray] = {}
     exercises = {}
     for name, recording in record(lesson, catalogue).items():
-        reference = _encode(recording.reference, {}, arrays)
-        wrong = {m: _encode(seen, recording.reference, arrays) for m, seen in recording.misconceptions.items()}
+        wrong = {m: _encode(seen, recording.reference) for m, seen in recording.misconceptions.items()}
         sentences = {m: asdict(sentence) for m, sentence in recording.sentences.items()}
-        exercises[name] = {"reference": reference, "misconceptions": wrong, "sentences": sentences}
-    header = {"source": source_hash(lesson.stem), "exercises": exercises}
+        exercises[name] = {"reference": _encode(recording.reference, {}), "misconceptions": wrong, "sentences": sentences}
+    text, arrays = split(exercises)
     ANSWERS.mkdir(exist_ok=True)
-    answers_file(lesson.stem).write_bytes(save(arrays, metadata={"recording": json.dumps(header, sort_keys=True, ensure_ascii=False)}))
+    named = {f"{place:05}": array for place, array in enumerate(arrays)}
+    metadata = {"recording": json.dumps({"source": source_hash(lesson.stem), "exercises": text})}
+    answers_file(lesson.stem).write_bytes(save(named, metadata=metadata))
     load.cache_clear()
 
 
@@ -108,12 +108,11 @@ def differences(lesson: Lesson, catalogue: "Catalogue") -> list[str]:
 
 
 def source_hash(stem: str) -> str:
-    """A hash of all that decides a recording: the lesson's source, its misconceptions and its probes, and what carries them out."""
+    """A hash of a lesson's source, misconceptions and probes. What carries them out is not in it: a change there shows in `differences`."""
     from autograder import source
 
     package = Path(__file__).parent
     files = [source.source_file(stem), source.SOLUTIONS / "misconceptions" / f"{stem}.py", package / "checks" / f"test_{stem}.py"]
-    files += [package / "worker" / "verbs.py", package / "worker" / "doubles.py", package / "probe.py", Path(__file__)]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes() if file.is_file() else b"")
@@ -122,33 +121,33 @@ def source_hash(stem: str) -> str:
 
 def recorded_hash(stem: str) -> str:
     """The hash that the recording on disk was made from; "" if there is none."""
-    return _read(stem)[0]["source"] if answers_file(stem).is_file() else ""
+    return _header(stem)["source"] if answers_file(stem).is_file() else ""
 
 
-def _read(stem: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _header(stem: str) -> dict[str, str]:
     with safe_open(answers_file(stem), framework="numpy") as file:
-        return json.loads(file.metadata()["recording"]), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+        return json.loads(file.metadata()["recording"])
 
 
-def _encode(seen: Sightings, reference: Sightings, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+def _encode(seen: Sightings, reference: Sightings) -> dict[str, Tree]:
     encoded = {}
     for (probe, seed), observed in seen.items():
         same = (probe, seed) in reference and margin(observed, reference[probe, seed]) <= 1e-6
-        encoded[f"{probe} {seed}"] = _AS_REFERENCE if same else _encode_one(observed, arrays)
+        encoded[f"{probe} {seed}"] = _AS_REFERENCE if same else _encode_one(observed)
     return encoded
 
 
-def _encode_one(observed: Observed, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    observations = [[o.label, split(o.value, arrays), o.rtol, o.atol] for o in observed.observations]
+def _encode_one(observed: Observed) -> Tree:
+    observations = [[o.label, o.value, o.rtol, o.atol] for o in observed.observations]
     # The line that failed is left out: in a recording it would be a line of the misconception.
     failure = {"kind": observed.failure.kind, "message": observed.failure.message} if observed.failure else None
     return {"observations": observations, "failure": failure}
 
 
-def _recording(entry: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Recording:
-    reference = {_key(key): _decode(value, arrays) for key, value in entry["reference"].items()}
+def _recording(entry: dict[str, Tree]) -> Recording:
+    reference = {_key(key): _decode(value) for key, value in entry["reference"].items()}
     wrong = {
-        name: {_key(key): reference[_key(key)] if value == _AS_REFERENCE else _decode(value, arrays) for key, value in seen.items()}
+        name: {_key(key): reference[_key(key)] if value == _AS_REFERENCE else _decode(value) for key, value in seen.items()}
         for name, seen in entry["misconceptions"].items()
     }
     return Recording(reference, wrong, {name: Sentence(**sentence) for name, sentence in entry["sentences"].items()})
@@ -159,6 +158,6 @@ def _key(text: str) -> tuple[str, int]:
     return probe, int(seed)
 
 
-def _decode(value: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Observed:
-    observations = tuple(Observation(label, join(tree, arrays), rtol, atol) for label, tree, rtol, atol in value["observations"])
+def _decode(value: dict[str, Tree]) -> Observed:
+    observations = tuple(Observation(*observation) for observation in value["observations"])
     return Observed(observations, Failure(**value["failure"]) if value["failure"] else None)

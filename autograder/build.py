@@ -22,6 +22,13 @@ STUB = 'raise NotImplementedError("not written yet")'
 ANSWER_STUB = "*Your answer here.*"
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
 
+#: The first code cell of every notebook. On Colab, what the notebooks import comes from the repository, and nothing there is replaced.
+COLAB = """\
+try:
+    import autograder
+except ModuleNotFoundError:  # on Colab: fetch the checks, and leave the installed packages as they are
+    %pip install --quiet --no-deps git+{repository}"""
+
 #: What a student's bundle holds, besides the notebooks. The instructors' folders are not in this list, and a test looks for their text.
 BUNDLED = ("README.md", "LICENSE", "LICENSE-TEXT", "pyproject.toml", "environment.yml", "assets", "course", "autograder")
 WITHHELD = ("autograder/grading", "autograder/build.py", "autograder/source.py")
@@ -75,8 +82,9 @@ def build(stem: str) -> list[Path]:
         notebook_file(stem).parent.mkdir(exist_ok=True)
         notebook_file(stem).write_text(text, encoding="utf-8")
         written.append(notebook_file(stem))
-    if answers.recorded_hash(stem) != answers.source_hash(stem):
-        answers.write(lesson(stem), catalogue.load(stem))
+    its_catalogue = catalogue.load(stem)
+    if answers.recorded_hash(stem) != answers.source_hash(stem) or answers.differences(lesson(stem), its_catalogue):
+        answers.write(lesson(stem), its_catalogue)
         written.append(answers.answers_file(stem))
     return written
 
@@ -124,7 +132,8 @@ def _cells(its_lesson: Lesson, cells: list[SourceCell]) -> Iterator[NotebookNode
     """Notebook cells with nbgrader's metadata and ids that depend on nothing but the source."""
     used: set[str] = set()
     fill = _Filler(its_lesson, cells)
-    for cell in cells:
+    first = next(place for place, cell in enumerate(cells) if cell.kind == "code")
+    for cell in [*cells[:first], SourceCell("code", COLAB.format(repository=repository())), *cells[first:]]:
         text = fill(cell.source) if cell.kind == "markdown" else cell.source
         made = new_markdown_cell(text) if cell.kind == "markdown" else new_code_cell(text)
         grade_id = _grade_id(cell)
@@ -167,10 +176,14 @@ class _Filler:
         return text.replace("COLAB_URL", f"{colab_base()}/notebooks/{self._stem}.ipynb")
 
 
+def repository() -> str:
+    """The repository's address, which stands in pyproject.toml only."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+
+
 def colab_base() -> str:
-    """Where Colab opens the project from: made of the repository's address, which stands in pyproject.toml only."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return project["urls"]["Repository"].replace("https://github.com/", "https://colab.research.google.com/github/") + "/blob/main"
+    """Where Colab opens the project from."""
+    return repository().replace("https://github.com/", "https://colab.research.google.com/github/") + "/blob/main"
 
 
 def _digest(text: str) -> str:

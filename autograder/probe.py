@@ -1,7 +1,7 @@
 """What a check file is written with: exercises, their probes, and the inputs that a probe draws."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -84,8 +84,8 @@ class Probe:
         return "draw" in inspect.signature(self.function).parameters
 
     def seeds(self, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        """The seeds on which this probe runs: all of them, or a single one where it draws nothing."""
-        return seeds if self.draws else seeds[:1]
+        """The seeds on which this probe runs: all of them, or the first public one where it draws nothing."""
+        return seeds if self.draws else tuple(seed for seed in seeds if seed == PUBLIC_SEEDS[0])
 
     def observe(self, submission: Submission, seed: int) -> Observed:
         """Run the probe. Never raises for a student's mistake."""
@@ -109,7 +109,7 @@ class Notes:
         self.observations: list[Observation] = []
 
     def __call__(self, label: str, value: Tree, rtol: float = 1e-4, atol: float = 1e-5) -> None:
-        self.observations.append(Observation(label, value, rtol, atol))
+        self.observations.append(Observation(label, _plain(value), rtol, atol))
 
 
 class Draw:
@@ -142,6 +142,15 @@ class Draw:
     def norm(self, name: str, width: int) -> dict[str, np.ndarray]:
         """Parameters of an nn.LayerNorm called `name`, by name: weight and bias (width,)."""
         return {f"{name}.weight": 1 + self.normal(width, scale=0.3), f"{name}.bias": self.normal(width, scale=0.3)}
+
+
+def _plain(value: Tree) -> Tree:
+    """NumPy's own numbers as arrays without an axis, wherever they stand in the tree."""
+    if isinstance(value, np.generic):
+        return np.array(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return type(value)(map(_plain, value)) if isinstance(value, list | tuple) else value
 
 
 def _float32(values: np.ndarray) -> np.ndarray:

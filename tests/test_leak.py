@@ -27,9 +27,9 @@ def lines_of(text: str) -> list[str]:
 
 
 @cache
-def given(stem: str) -> frozenset[str]:
-    """Lines that students are given anyway: given cells, stubs, check files and what notebooks import."""
-    texts = [cell.source for cell in build.student_notebook(stem).cells]
+def given() -> frozenset[str]:
+    """Lines that students are given anyway: given cells and stubs of all lessons, check files and what notebooks import."""
+    texts = [cell.source for stem in lessons.stems() for cell in build.student_notebook(stem).cells]
     files = [path for folder in ("autograder", "course") for path in (ROOT / folder).rglob("*.py") if "grading" not in path.parts]
     texts += [path.read_text(encoding="utf-8") for path in files]
     return frozenset(line for text in texts for line in lines_of(text))
@@ -58,7 +58,7 @@ def leaks(text: str, stem: str) -> list[str]:
     found = []
     present = set(lines_of(text))
     for block in secret_blocks(stem):
-        own = [line not in given(stem) for line in block]
+        own = [line not in given() for line in block]
         found += [line for line, new in zip(block, own, strict=True) if new and len(line) >= LONG and line in text]
         for start in range(len(block) - ROW + 1):
             row = block[start : start + ROW]

@@ -15,8 +15,8 @@ from autograder.judge import Sightings, judge
 from autograder.lessons import Lesson
 from autograder.probe import PUBLIC_SEEDS, Exercise
 from autograder.submission import in_process
-from autograder.worker.trees import split
 from autograder.worker.verbs import Request, Tree
+from autograder.worker.wire import split
 
 #: A misconception is at least this many tolerances away from the reference, and from every other misconception.
 FAR = 10.0
@@ -97,9 +97,8 @@ def _rejected(lesson: Lesson, exercise: Exercise, variant: Variant, seen: Sighti
 
 def not_finite(tree: Tree) -> bool:
     """Whether any number of a tree is NaN or infinite."""
-    arrays: dict[str, np.ndarray] = {}
-    rest = repr(split(tree, arrays))
-    return "{'float'" in rest or any(not np.isfinite(array).all() for array in arrays.values() if array.dtype.kind == "f")
+    text, arrays = split(tree)
+    return '{"f":' in text or any(not np.isfinite(array).all() for array in arrays if array.dtype.kind == "f")
 
 
 def _distance(a: Sightings, b: Sightings) -> float:
@@ -113,5 +112,5 @@ def _same(asked: Mapping[tuple[str, int], list[Request]], again: Mapping[tuple[s
 
 
 def _bytes(request: Request) -> bytes:
-    arrays: dict = {}
-    return repr(split(dict(vars(request)), arrays)).encode() + b"".join(array.tobytes() for array in arrays.values())
+    text, arrays = split(vars(request))
+    return text.encode() + b"".join(array.tobytes() for array in arrays)

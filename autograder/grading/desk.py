@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -85,8 +86,8 @@ def _table(lesson: Lesson, grades: list[Grade]) -> Table:
     """The gradebook: a row for each student, a numbered column for each exercise, and below it which number is which."""
     names = [exercise.exercise for exercise in grades[0].exercises] if grades else []
     legend = "   ".join(f"{number} {name}" for number, name in enumerate(names, start=1))
-    marks = "✓ right   ○ not attempted   ? for a person to grade   2/6 points of a partly right one"
-    table = Table(title=f"Gradebook, {lesson.stem}", caption=f"{legend}\n{marks}", caption_justify="left")
+    marks = "✓ right   ○ not attempted   ? for a person to grade   2/6 points, partly right"
+    table = Table(title=f"Gradebook, {lesson.stem}", caption=f"{legend}\n{marks}", caption_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("student", no_wrap=True)
     for number in range(1, len(names) + 1):
         table.add_column(str(number), justify="center", no_wrap=True)

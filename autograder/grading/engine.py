@@ -73,10 +73,10 @@ class Marker:
     def plan(self) -> Plan:
         """What every worker is given: requests and the released cells. No seed, no answer."""
         released = json.loads(build.notebook_file(self.lesson.stem).read_text(encoding="utf-8"))["cells"]
-        cells = zip(self._source, released, strict=True)
-        code = [(given.role, cell["metadata"]["nbgrader"]["grade_id"], cell["source"]) for given, cell in cells if given.kind == "code"]
-        skip = {grade_id: text for role, grade_id, text in code if role == "look"}
-        locked = {grade_id: text for role, grade_id, text in code if role in ("", "check")}
+        code = {cell["metadata"]["nbgrader"]["grade_id"]: cell for cell in released if cell["cell_type"] == "code"}
+        looks = {cell.name for cell in self._source if cell.role == "look"}
+        skip = {grade_id: cell["source"] for grade_id, cell in code.items() if grade_id in looks}
+        locked = {grade_id: cell["source"] for grade_id, cell in code.items() if cell["metadata"]["nbgrader"]["locked"]}
         asked = {name: [request for part in parts.values() for request in part] for name, parts in self.requests.items()}
         return Plan(asked, skip, locked)
 
@@ -195,6 +195,9 @@ def _graded(exercise: Exercise, judgment: Judgment, recording: Recording) -> Exe
     behaviours = tuple(_behaviour(verdict) for verdict in judgment.verdicts)
     if not judgment.wrong:
         return ExerciseGrade(exercise.name, "right", judgment.points, exercise.points, exercise.right, "", behaviours)
+    if all(v.failure is not None and v.failure.kind == "MemoryError" for v in judgment.verdicts):
+        status, reason = STOPPED["memory"]
+        return ExerciseGrade(exercise.name, status, 0.0, exercise.points, f"{reason}.", "", behaviours)
     crashed = all(v.failure is not None and v.failure.kind != "Unfit" for v in judgment.verdicts)
     hint = str(recording.sentences[judgment.misconception]) if judgment.misconception else ""
     first = judgment.first

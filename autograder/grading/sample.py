@@ -71,7 +71,7 @@ LOOP = "while True:\n    pass\n"
 
 MEMORY_HOG = """\
 def padding_mask(lengths, max_length):
-    return torch.stack([torch.ones(max_length, 1024, 1024) for _ in range(1024)])
+    return torch.ones(len(lengths), 1 << 33, max_length)
 """
 
 #: Looks for answers wherever a process could find them, and uses what it finds.

@@ -56,11 +56,26 @@ CELL = Caps(header=64 << 20, body=0, index=0, arrays=0, nodes=10)
 PLAN = Caps(header=256 << 20, body=2 << 30, index=64 << 20, arrays=1_000_000, nodes=20_000_000)
 
 
-def encode(tree: Tree, caps: Caps = REPLY) -> bytes:
-    """The frame that holds a tree. Raises ValueError for what is no tree, or is larger than the caps."""
+def split(tree: Tree, caps: Caps = PLAN) -> tuple[str, list[np.ndarray]]:
+    """A tree as JSON and the arrays that the JSON numbers. Raises ValueError for what is no tree, or is larger than the caps."""
     arrays: list[np.ndarray] = []
     node = _Packer(arrays, caps).pack(tree)
-    header = json.dumps(node, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return json.dumps(node, ensure_ascii=False, allow_nan=False, separators=(",", ":")), arrays
+
+
+def join(text: str, arrays: list[np.ndarray], caps: Caps = PLAN) -> Tree:
+    """The tree that `split` took apart. Raises ValueError where JSON and arrays do not fit together."""
+    unpacker = _Unpacker(arrays, caps)
+    tree = unpacker.unpack(_JSON.decode(text))
+    if unpacker.taken != len(arrays):
+        raise ValueError("there is an array that the JSON does not name")
+    return tree
+
+
+def encode(tree: Tree, caps: Caps = REPLY) -> bytes:
+    """The frame that holds a tree. Raises ValueError for what is no tree, or is larger than the caps."""
+    text, arrays = split(tree, caps)
+    header = text.encode()
     body = save({str(place): array for place, array in enumerate(arrays)}) if arrays else b""
     if len(header) > caps.header or len(body) > caps.body:
         raise ValueError(f"a value of {len(header) + len(body):,} bytes is too large to send")
@@ -74,12 +89,7 @@ def decode(frame: bytes, caps: Caps = REPLY) -> Tree:
         body_start = PREFIX.size + header_length
         if header_length > caps.header or body_length > caps.body or len(frame) != body_start + body_length:
             raise ValueError("the lengths of a frame do not fit")
-        node = _JSON.decode(frame[PREFIX.size : body_start].decode("utf-8"))
-        unpacker = _Unpacker(_arrays(frame[body_start:], caps), caps)
-        tree = unpacker.unpack(node)
-        if unpacker.taken != len(unpacker.arrays):
-            raise ValueError("a frame holds an array that its header does not name")
-        return tree
+        return join(frame[PREFIX.size : body_start].decode("utf-8"), _arrays(frame[body_start:], caps), caps)
     except ValueError:
         raise
     except Exception as error:
