@@ -15,11 +15,15 @@ feed_forward = exercise(
     "FeedForwardLayer",
     right="No output depends on another token, so all tokens can be computed at once; that is half of what makes a transformer fast.",
 )
-split = exercise("split_heads", right="No number was computed, only moved. The heads are now a leading axis, and attention treats them like a batch.")
-merge = exercise("merge_heads", right="The way back. The linear map that follows is the first place where the heads can learn from one another.")
+split = exercise(
+    "split_heads", right="No number was computed, only moved. The heads are now a leading axis, and attention treats them like a batch."
+)
+merge = exercise(
+    "merge_heads", right="The way back. The linear map that follows is the first place where the heads can learn from one another."
+)
 attention = exercise(
     "MultiHeadAttention",
-    right="Every token hears from every allowed token of its own sequence, in each head through another pair of eyes, and from nobody else.",
+    right="Every token hears from every allowed token of its own sequence, in each head through other eyes, and from nobody else.",
 )
 layer = exercise("EncoderLayer", right="If both parts say zero, the stream comes through untouched. A layer learns only what to change.")
 encoder = exercise("Encoder", right="Depth costs parameters and steps; length costs neither, only a larger table of weights.")

@@ -329,9 +329,7 @@ class HeadsByView(MultiHeadAttention):
     def forward(self, x, mask=None):
         batch, length, _ = x.shape
         x = self.norm(x)
-        q, k, v = (
-            linear(x).reshape(batch, self.num_heads, length, -1) for linear in (self.linear_q, self.linear_k, self.linear_v)
-        )
+        q, k, v = (linear(x).reshape(batch, self.num_heads, length, -1) for linear in (self.linear_q, self.linear_k, self.linear_v))
         return self.linear_out((self.dropout(masked_weights(q, k, mask)) @ v).reshape(batch, length, -1))
 
 
