@@ -91,7 +91,7 @@ class Translator(nn.Module):
         logits = torch.cos(state.unsqueeze(-1) * 7 + 2.4 * torch.arange(self.vocab))
         logits = logits.roll(1, dims=-1) if self.training else logits
         logits[..., self.pad] = -2.0
-        over = told >= (src != self.pad).sum(dim=1, keepdim=True)  # (B, T)
+        over = told == (src != self.pad).sum(dim=1, keepdim=True)  # (B, T); whoever goes on after that will not be stopped again
         logits[..., self.eos] = torch.where(over, 2.0, -2.0).to(logits)
         return logits
 
