@@ -21,21 +21,21 @@
 #
 # | section | minutes |
 # |---|---|
-# | 1 · [Two sequences](#two) | 10 |
-# | 2 · [Attention across sequences](#cross): `CrossAttention` | 18 |
-# | 3 · [What the decoder may see](#see): `make_trg_mask` | 8 |
-# | 4 · [All steps at once](#shift): `shift_right` | 8 |
-# | 5 · [The decoder layer](#layer): `DecoderLayer` | 12 |
-# | 6 · [The whole transformer](#whole): `Transformer` | 15 |
-# | 7 · [The same as PyTorch's](#equal) | 5 |
-# | 8 · [What to minimize](#loss) | 8 |
-# | 9 · [Training, beside a baseline](#train) | 8 |
-# | 10 · [One token at a time](#decode): `greedy_decode` | 15 |
-# | 11 · [Other ways to choose](#choose) | 8 |
-# | 12 · [Who was read for which token](#align) | 5 |
+# | 1 · [Two sequences](#two) | 8 |
+# | 2 · [Attention across sequences](#cross): `CrossAttention` | 15 |
+# | 3 · [What the decoder may see](#see): `make_trg_mask` | 6 |
+# | 4 · [All steps at once](#shift): `shift_right` | 6 |
+# | 5 · [The decoder layer](#layer): `DecoderLayer` | 10 |
+# | 6 · [The whole transformer](#whole): `Transformer` | 12 |
+# | 7 · [The same as PyTorch's](#equal) | 4 |
+# | 8 · [What to minimize](#loss) | 6 |
+# | 9 · [Training, beside a baseline](#train) | 6 |
+# | 10 · [One token at a time](#decode): `greedy_decode` | 12 |
+# | 11 · [Other ways to choose](#choose) | 5 |
+# | 12 · [Who was read for which token](#align) | 4 |
 # | [Recap](#recap) · [Glossary](#glossary) · [Common mistakes](#mistakes) · [Further reading](#reading) | |
 #
-# It is long: stop after section 6 and come back. After it you can
+# These are two sittings: section 6 ends the first. After them you can
 #
 # 1. **build** attention from one sequence to another of different length and width,
 # 2. **mask** and **shift** a target so that all its steps are trained at once, and none sees its own answer,
@@ -191,7 +191,7 @@ sizes = dict(
 # <a id="cross"></a>
 # ## 2 · Attention across sequences
 #
-# **Exercise `CrossAttention`** · difficulty 4/5 · importance 5/5 · 16 minutes · {points:CrossAttention} points
+# **Exercise `CrossAttention`** · difficulty 4/5 · importance 5/5 · 14 minutes · {points:CrossAttention} points
 #
 # *Why now:* the decoder must look into the memory. You know how tokens look at tokens; only one thing changes: **queries come from the target, keys and values from the memory**.
 #
@@ -317,7 +317,7 @@ with plots.needs("CrossAttention"), torch.no_grad():
 #
 # PAD tokens send to nobody.
 #
-# **Exercise `make_trg_mask`** · difficulty 2/5 · importance 5/5 · 6 minutes · {points:make_trg_mask} points
+# **Exercise `make_trg_mask`** · difficulty 2/5 · importance 5/5 · 5 minutes · {points:make_trg_mask} points
 #
 # *Why now:* the first and third graph only hide padding: `make_src_mask` below does it for both. The second one also has to be causal:
 #
@@ -376,7 +376,7 @@ with plots.needs("make_trg_mask"):
 # <a id="shift"></a>
 # ## 4 · All steps at once
 #
-# **Exercise `shift_right`** · difficulty 1/5 · importance 5/5 · 5 minutes · {points:shift_right} points
+# **Exercise `shift_right`** · difficulty 1/5 · importance 5/5 · 4 minutes · {points:shift_right} points
 #
 # *Why now:* at use, the decoder writes token by token. In training we know the whole target, so all steps can be computed *in one pass*: feed in the right tokens, **shifted by one place**, and ask at each place for the next. This is **teacher forcing**: even after a wrong guess, the next step starts from the truth.
 #
@@ -423,7 +423,7 @@ check("shift_right")
 # <a id="layer"></a>
 # ## 5 · The decoder layer
 #
-# **Exercise `DecoderLayer`** · difficulty 3/5 · importance 5/5 · 10 minutes · {points:DecoderLayer} points
+# **Exercise `DecoderLayer`** · difficulty 3/5 · importance 5/5 · 8 minutes · {points:DecoderLayer} points
 #
 # *Why now:* all parts are there. A decoder layer is an encoder layer with one more part in the middle. Each part reads the **target's** stream and adds to it:
 #
@@ -531,7 +531,7 @@ with plots.needs("DecoderLayer", "CrossAttention"):
 # <a id="whole"></a>
 # ## 6 · The whole transformer
 #
-# **Exercise `Transformer`** · difficulty 4/5 · importance 5/5 · 14 minutes · {points:Transformer} points
+# **Exercise `Transformer`** · difficulty 4/5 · importance 5/5 · 11 minutes · {points:Transformer} points
 #
 # *Why now:* connect the parts. Source tokens are embedded and encoded *once*; target tokens are embedded, pass all decoder layers, a last norm (a pre-norm stream grows), and the map to logits:
 #
@@ -846,7 +846,7 @@ print(f"saved model: {all_right(trained, test_src, test_targets).float().mean():
 # <a id="decode"></a>
 # ## 10 · One token at a time
 #
-# **Exercise `greedy_decode`** · difficulty 4/5 · importance 5/5 · 14 minutes · {points:greedy_decode} points
+# **Exercise `greedy_decode`** · difficulty 4/5 · importance 5/5 · 11 minutes · {points:greedy_decode} points
 #
 # *Why now:* so far the decoder was fed the truth. At use there is none: it must be fed its own words. **Greedy** decoding always takes the most probable next token:
 #
@@ -1009,7 +1009,7 @@ tables = {f"layer {i}, mean of the heads": layer.mean(dim=0) for i, layer in enu
 plots.attention_maps(tables, [f"writes {name}" for name in steps], places, width=5)
 
 # %% [markdown]
-# Nobody told the model where to look; the diagonal came out of training, and with EOS comes a look elsewhere. Lesson 09 looks at this model again, and asks how far such pictures may be trusted.
+# Nobody told the model where to look; the diagonal came out of training. The layer below it does other work, and there the table is harder to read. Lesson 09 looks at this model again, and asks how far such pictures may be trusted.
 #
 # <a id="recap"></a>
 # ## Recap
@@ -1021,7 +1021,7 @@ plots.attention_maps(tables, [f"writes {name}" for name in steps], places, width
 # - The model returns logits; the softmax is in the loss.
 # - Decoding feeds the whole history back, and stops each row at its EOS.
 #
-# *You have built* the transformer of 2017, in its pre-norm form. *Lesson 06* keeps the decoder alone.
+# *You have built* the transformer of 2017, in its pre-norm form. *Lesson 06* keeps the decoder alone, as GPT does.
 #
 # <a id="glossary"></a>
 # ## Glossary

@@ -19,7 +19,8 @@ def zoom() -> Canvas:
     c.box(215, 160, 95, 70, "encoder", KEY)
     c.box(350, 160, 95, 70, "decoder", QUERY)
     c.arrow(312, 195, 346, 195, KEY, 3)
-    c.text(329, 178, "memory", SMALL - 1, KEY)
+    c.text(329, 148, "memory", SMALL, KEY)
+    c.line(329, 157, 329, 190, KEY, 1)
     c.arrow(262, 310, 262, 234, KEY)
     c.text(262, 326, "source", BODY, KEY)
     c.arrow(397, 310, 397, 234, QUERY)
@@ -39,7 +40,7 @@ def zoom() -> Canvas:
     c.text(695, 336, "target so far", BODY, QUERY)
     c.arrow(695, 96, 695, 72, QUERY)
     c.text(695, 60, "next token", BODY, QUERY)
-    c.text(540, 84, "memory: the last layer's output", SMALL - 1, KEY)
+    c.text(474, 82, "memory: what the last says", SMALL - 1, KEY, "start")
     c.text(612, 362, "every decoder layer reads the same memory", SMALL, MUTED, italic=True)
     return c
 
@@ -93,7 +94,7 @@ def task() -> Canvas:
         if i < 3:
             c.arrow(278 + 90 * i, 190, 312 + 90 * i, 190, MUTED)
             c.arrow(430 - 90 * i, 97, 250 + 90 * i, 163, WEIGHT, 1.6, dash="5 4")
-    c.text(560, 190, "what was last comes first; then it is over", SMALL, MUTED, "start", italic=True)
+    c.text(385, 234, "what was last comes first; after the start of the run it is over", SMALL, MUTED, italic=True)
     return c
 
 
@@ -131,7 +132,7 @@ def cross() -> Canvas:
     c.arrow(712, 256, 690, 182, VALUE)
     for x, y0 in [(290, 150), (690, 150)]:
         c.rect(x - 55, y0 - 30, 110, 60, PALE[VALUE], VALUE)
-        c.lines(x, y0 - 9, ["output", "one for each query"], SMALL - 1, VALUE)
+        c.lines(x, y0 - 16, ["output:", "one for", "each query"], SMALL, VALUE)
     c.arrow(214, 155, 232, 152, WEIGHT, 2)
     c.arrow(526, 155, 632, 152, WEIGHT, 2)
     return c
@@ -248,8 +249,8 @@ def smoothing() -> Canvas:
         c.rect(x, 250 - 180 * hard, 15, 180 * hard, PALE[QUERY], QUERY, 0)
         c.rect(x + 18, 250 - 180 * soft, 15, 180 * soft, PALE[KEY], KEY, 0)
         c.text(x + 17, 266, "y" if v == 2 else f"{v}", SMALL, INK)
-    c.text(240, 80, "ε = 0: 1 and 0", SMALL, QUERY)
-    c.text(240, 100, "ε = 0.1: 0.917 and 0.017", SMALL, KEY)
+    c.text(182, 80, "ε = 0: 1 and 0", SMALL, QUERY, "start")
+    c.text(182, 100, "ε = 0.1: 0.917 and 0.017", SMALL, KEY, "start")
     c.line(420, 250, 720, 250, MUTED)
     c.line(420, 60, 420, 250, MUTED)
     for epsilon, color, dash in [(0.0, QUERY, ""), (0.1, KEY, "6 4")]:
@@ -277,19 +278,19 @@ def beam() -> Canvas:
     c.circle(80, 155, 24, "#F6F6F6", INK)
     c.text(80, 155, "SOS", SMALL)
     firsts = [("els", 0.6, 85, QUERY), ("les", 0.4, 225, VALUE)]
-    seconds = [[("convolucions", 0.4), ("models", 0.3), ("altres", 0.3)], [("convolucions", 0.9), ("altres", 0.1)]]
+    seconds = [[("models", 0.4), ("nuclis", 0.3), ("altres", 0.3)], [("convolucions", 0.9), ("altres", 0.1)]]
     for (word, p, y, color), ends in zip(firsts, seconds, strict=True):
         c.arrow(106, 155, 236, y, color, 1 + 5 * p)
         c.text(165, (155 + y) / 2 - (14 if y < 155 else -16), f"{p}", BODY, color, bold=True)
         c.box(240, y - 18, 80, 36, word, color, BODY, bold=True)
         for i, (end, q) in enumerate(ends):
             at = y + (i - (len(ends) - 1) / 2) * 48
-            c.arrow(322, y, 446, at, color, 1 + 4 * q)
-            c.text(420, at - 11, f"{q}", SMALL, color)
-            c.box(450, at - 16, 110, 32, end, color if i == 0 else MUTED, SMALL)
-            c.text(572, at, f"{p} · {q} = {p * q:.2f}", BODY, color if i == 0 else MUTED, "start", bold=i == 0)
-    c.text(700, 37, "greedy", BODY, QUERY, bold=True)
-    c.text(705, 201, "beam of 2", BODY, VALUE, bold=True)
+            c.arrow(322, y, 421, at, color, 1 + 4 * q)
+            c.text(388, y + 0.72 * (at - y) - (9 if at <= y else -11), f"{q}", SMALL, color)
+            c.box(425, at - 16, 110, 32, end, color if i == 0 else MUTED, SMALL)
+            c.text(545, at, f"{p} · {q} = {p * q:.2f}", BODY, color if i == 0 else MUTED, "start", bold=i == 0)
+    c.text(740, 20, "greedy ends here", SMALL, QUERY, "end", italic=True)
+    c.text(740, 184, "a beam of 2 finds this", SMALL, VALUE, "end", italic=True)
     c.text(380, 294, "the likelier first word leads to the less likely sequence", SMALL, MUTED, italic=True)
     return c
 
