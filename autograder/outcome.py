@@ -37,7 +37,7 @@ class Wrong:
         if self.hint:
             found.append(("Likely", self.hint))
         if self.total > 1:
-            found.append(("", f"{self.held} of {self.total} behaviours hold."))
+            found.append(("", f"{self.held} of {self.total} behaviors hold."))
         return found
 
 
