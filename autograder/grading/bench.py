@@ -54,10 +54,12 @@ class Cost:
 
 
 def measure(command: list[str], folder: Path) -> Cost:
-    """Run a command to its end. Raises CalledProcessError with what it printed if it fails."""
+    """Run a command to its end. Raises RuntimeError with the end of what it printed if it fails."""
     environment = dict(os.environ, JUPYTER_ALLOW_INSECURE_WRITES="1", PYTHONWARNINGS="ignore")
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command[2:4])} failed:\n{(done.stdout + done.stderr)[-2000:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Cost(time.monotonic() - began, cpu, after.ru_maxrss / 1024)
@@ -84,7 +86,7 @@ def nbgrader_course(folder: Path, submissions: Mapping[str, NotebookNode], drawi
     config = f'c = get_config()\nc.CourseDirectory.course_id = "bench"\nc.Exchange.root = {str(folder / "exchange")!r}\n'
     (folder / "nbgrader_config.py").write_text(config, encoding="utf-8")
     _put(_with_tests(build.solution_notebook(STEM), drawing), folder / "source" / STEM)
-    subprocess.run(_nbgrader("generate_assignment", STEM), cwd=folder, check=True, capture_output=True)
+    measure(_nbgrader("generate_assignment", STEM), folder)
     for student, submitted in submissions.items():
         _put(_with_tests(submitted, drawing), folder / "submitted" / student / STEM)
 
