@@ -55,7 +55,9 @@ class Cost:
 
 def measure(command: list[str], folder: Path) -> Cost:
     """Run a command to its end. Raises RuntimeError with the end of what it printed if it fails."""
-    environment = dict(os.environ, JUPYTER_ALLOW_INSECURE_WRITES="1", PYTHONWARNINGS="ignore")
+    # nbgrader calls `alembic` by name, which is beside the interpreter.
+    search = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    environment = dict(os.environ, PATH=search, JUPYTER_ALLOW_INSECURE_WRITES="1", PYTHONWARNINGS="ignore")
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
