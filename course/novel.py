@@ -1,4 +1,4 @@
-"""A novel to learn words from: Jane Austen, Pride and Prejudice (1813), in the public domain. It ships with the course; no network is needed.
+"""A novel to learn words from: Jane Austen, Pride and Prejudice (1813), in the public domain. It ships; no network is needed.
 
 Where the text comes from says `data/pride_and_prejudice.origin.txt`; `make_novel.py` makes it.
 """
