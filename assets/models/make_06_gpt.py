@@ -25,9 +25,7 @@ def main() -> None:
     save_file(model.state_dict(), file)
     print({step: round(held_out, 3) for step, (_, held_out) in history.items()})
     bits = lesson["bits_per_token"](model, book.test)
-    print(
-        f"{lesson['bits_per_token'](model, book.test):.2f} bits per token in the test part; {file.stat().st_size / 1e3:.0f} kB in {file.name}"
-    )
+    print(f"{bits:.2f} bits per token on the test part; {file.stat().st_size / 1e3:.0f} kB in {file.name}")
 
 
 if __name__ == "__main__":
