@@ -146,10 +146,11 @@ print(f"PyTorch {torch.__version__} on {device}")
 class CausalSelfAttention(nn.Module):
     """Multi-head self-attention in which a token hears from itself and from earlier ones.
 
-    n_embd: width C of a token, in and out. n_head: number of heads, each C / n_head wide; ValueError if that
-    is no whole number. block_size: the most tokens that will ever come. dropout: probability.
-    Parameters: c_attn, an nn.Linear(C, 3 * C), whose output holds queries, keys, values, in this order, and of
-    each the columns of head 0 first, then of head 1, ...; c_proj, an nn.Linear(C, C). Both with bias.
+    n_embd: width C of a token, in and out. n_head: number of heads, each C / n_head wide;
+    ValueError if that is no whole number. block_size: the most tokens that will ever come.
+    dropout: probability. Parameters: c_attn, an nn.Linear(C, 3 * C), whose output holds queries,
+    keys, values, in this order, and of each the columns of head 0 first, then of head 1, ...;
+    c_proj, an nn.Linear(C, C). Both with bias.
     If you store the mask, register it as a buffer; no values are ever loaded into it.
     """
 
@@ -170,8 +171,8 @@ class CausalSelfAttention(nn.Module):
     def forward(self, x):
         """x: (B, T, C) with T <= block_size; returns (B, T, C), and leaves x unchanged.
 
-        Scores are divided by the square root of a head's width. In training, dropout acts on the attention
-        weights and on the output of c_proj; in evaluation on nothing.
+        Scores are divided by the square root of a head's width. In training, dropout acts on the
+        attention weights and on the output of c_proj; in evaluation on nothing.
         """
         ### BEGIN SOLUTION
         B, T, C = x.shape
@@ -431,11 +432,14 @@ with plots.needs("Block", "CausalSelfAttention", "MLP"), torch.no_grad():
 class GPT(nn.Module):
     """A decoder-only transformer.
 
-    vocab_size: number of tokens. block_size: the most tokens in a sequence. n_layer: number of blocks. n_head, n_embd,
-    dropout: as in Block. Parts, in the order in which they act:
-    wte, an nn.Embedding(vocab_size, n_embd); wpe, an nn.Embedding(block_size, n_embd); drop, an nn.Dropout, on their sum;
-    h, an nn.ModuleList of n_layer times Block(n_embd, n_head, block_size, dropout); ln_f, an nn.LayerNorm(n_embd);
-    lm_head, an nn.Linear(n_embd, vocab_size) without bias, whose weight *is* the weight of wte: one parameter.
+    vocab_size: number of tokens. block_size: the most tokens in a sequence. n_layer: number of
+    blocks, also 0. n_head, n_embd, dropout: as in Block. Parts, in the order in which they act:
+    wte, an nn.Embedding(vocab_size, n_embd); wpe, an nn.Embedding(block_size, n_embd);
+    drop, an nn.Dropout, on their sum;
+    h, an nn.ModuleList of n_layer times Block(n_embd, n_head, block_size, dropout);
+    ln_f, an nn.LayerNorm(n_embd);
+    lm_head, an nn.Linear(n_embd, vocab_size) without bias, whose weight *is* the weight of wte:
+    one parameter.
     """
 
     def __init__(self, vocab_size, block_size, n_layer, n_head, n_embd, dropout):
@@ -452,11 +456,12 @@ class GPT(nn.Module):
         ### END SOLUTION
 
     def forward(self, tokens, targets=None):
-        """Returns (logits, loss): logits (B, T, vocab_size), not normalized; loss a number, or None without targets.
+        """Returns (logits, loss): logits (B, T, vocab_size), not normalized; loss None without targets.
 
-        tokens: (B, T) int64; the first has position 0. If T > block_size: ValueError whose message holds both numbers.
-        targets: (B, T) int64; targets[b, t] is what logits[b, t] should say (nothing is shifted here). The loss is the mean
-        cross-entropy, in nats, over all places of the batch whose target is not -100; there is at least one.
+        tokens: (B, T) int64; the first has position 0. If T > block_size: ValueError whose message
+        holds both numbers. targets: (B, T) int64; targets[b, t] is what logits[b, t] should say
+        (nothing is shifted here). The loss is the mean cross-entropy, in nats, over all places of
+        the batch whose target is not -100; there is at least one.
         """
         ### BEGIN SOLUTION
         T = tokens.shape[1]
@@ -575,9 +580,10 @@ with plots.needs("GPT", "Block", "CausalSelfAttention", "MLP"), torch.no_grad():
 def next_token_loss(logits, tokens, ignore_index=-100):
     """Mean cross-entropy, in nats, of predicting each token from what was said before it.
 
-    logits: (B, T, V), not normalized; logits[b, t] predict tokens[b, t + 1]. tokens: (B, T) int64, T >= 2.
-    Tokens equal to ignore_index are not predicted: the mean is over all other tokens from place 1 on, of the whole
-    batch; there is at least one. Returns a tensor with one number, and leaves the arguments unchanged.
+    logits: (B, T, V), not normalized; logits[b, t] predict tokens[b, t + 1].
+    tokens: (B, T) int64, T >= 2. Tokens equal to ignore_index are not predicted: the mean is over
+    all other tokens from place 1 on, of the whole batch; there is at least one.
+    Returns a tensor with one number, and leaves the arguments unchanged.
     """
     ### BEGIN SOLUTION
     return F.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten(), ignore_index=ignore_index)
@@ -771,8 +777,9 @@ def next_token_probs(logits, temperature=1.0, top_k=None):
     """Probabilities to draw the next token from.
 
     logits: (..., V), not normalized. temperature: > 0, divides the logits.
-    top_k: None, or how many of the largest logits of each row keep a probability; the others get exactly 0. A top_k of V or
-    more keeps all. No two logits are equal. A temperature <= 0, or a top_k < 1, raises ValueError.
+    top_k: None, or how many of the largest logits of each row keep a probability; the others get
+    exactly 0. A top_k of V or more keeps all. No two logits are equal.
+    A temperature <= 0, or a top_k < 1, raises ValueError.
     Returns (..., V), each row summing to one; logits are left unchanged.
     """
     ### BEGIN SOLUTION
@@ -834,6 +841,7 @@ def generate(model, tokens, count, temperature=1.0, top_k=None, block_size=32):
     for _ in range(count):
         with torch.no_grad():
             logits = model(tokens[None, -block_size:])[0][0, -1]
+        logits[book.index[novel.UNKNOWN]] = -math.inf  # nobody wants to read <unk>
         probabilities = next_token_probs(logits, temperature, top_k)
         tokens = torch.cat([tokens, torch.multinomial(probabilities, 1)])
         if tokens[-1] == book.index[novel.EOS]:
@@ -848,7 +856,7 @@ with plots.needs("next_token_probs"):
         print(f"temperature {tau}, top_k {k}:\n  {book.decode(generate(trained, start, 45, tau, k))}\n")
 
 # %% [markdown]
-# It has learned spelling from nobody (words are whole here), grammar a little, sense hardly: 166,000 parameters and one novel. A cold model repeats itself; a hot one forgets its grammar.
+# It has learned spelling from nobody (words are whole here), grammar a little, sense hardly: 166,000 parameters and one novel. A cold model plays safe; a hot one forgets its grammar.
 #
 # **Break it.** Ask for one token more than the block size, and see whose error you get:
 
