@@ -53,9 +53,9 @@ from torch import nn
 from autograder import check
 from course import plots
 
-torch.manual_seed(0)  # the same random numbers each time this notebook runs from the top
+torch.manual_seed(0)  # the same random numbers each time you run this from the top
 torch.set_printoptions(precision=3, sci_mode=False)
-print(f"PyTorch {torch.__version__}; everything in this lesson is small, so all of it runs on the CPU")
+print(f"PyTorch {torch.__version__}; this lesson is small and runs on the CPU")
 
 # %% [markdown]
 # <a id="how"></a>
@@ -86,7 +86,7 @@ exercise = "linear"
 for linear in (not_written, hasty, F.linear):  # as if you had edited the cell twice
     print(f"{linear.__name__}:")
     check(exercise)  # looks the name up
-del linear  # yours comes in section 3; if you run this cell again later, run that one again too
+del linear  # yours comes in section 3; after running this again, run yours again
 
 # %% [markdown]
 # Three habits make the most of it:
@@ -106,13 +106,13 @@ del linear  # yours comes in section 3; if you run this cell again later, run th
 # rule.
 
 # %%
-preferred = 2 * math.pi * torch.rand(30)  # (N,), each neuron's preferred direction in radians
+preferred = 2 * math.pi * torch.rand(30)  # (N,), preferred directions in radians
 
 
 def simulate_reaches(trials):
-    """Simulated spike counts (trials, 30) of cosine-tuned neurons, and the direction of each reach (trials,) in radians."""
+    """Simulated reaches: spike counts (trials, 30), and directions (trials,) in radians."""
     direction = 2 * math.pi * torch.randint(8, (trials,)) / 8
-    rates = 12 + 10 * torch.cos(direction[:, None] - preferred)  # (trials, 1) and (30,) -> (trials, 30)
+    rates = 12 + 10 * torch.cos(direction[:, None] - preferred)  # (trials, 30)
     return torch.poisson(rates), direction
 
 
@@ -121,7 +121,8 @@ print("counts   ", tuple(counts.shape), counts.dtype, counts.device)
 print("direction", tuple(direction.shape), direction.dtype, direction.device)
 
 # %% look="population"
-plots.population(counts[:40], title="Forty simulated reaches: each column is a trial", columns="trial")
+title = "Forty simulated reaches: each column is a trial"
+plots.population(counts[:40], title=title, columns="trial")
 
 # %% [markdown]
 # A **tensor** is an array of numbers, like NumPy's, that can also live on a graphics card (its *device*) and remember how it was computed
@@ -197,10 +198,11 @@ for name, (a, b) in attempts.items():
 
 # %% exercise="linear"
 def linear(x, weight, bias=None):
-    """A linear layer: each output is the sum of all inputs, each times its weight, plus a bias.
+    """A linear layer: each output is a weighted sum of all inputs, plus its bias.
 
     x: floating-point tensor (..., D_in), with any number of leading axes, also none.
-    weight: (D_out, D_in), one row for each output. bias: (D_out,), or None for no bias.
+    weight: (D_out, D_in), one row for each output.
+    bias: (D_out,), one number for each output, or None for no bias.
     Returns (..., D_out).
     """
     ### BEGIN SOLUTION
@@ -236,12 +238,13 @@ with plots.needs("linear"):
     x = torch.stack([theta.cos(), theta.sin()], dim=-1)  # (25, 2)
     weight = torch.tensor([[10.0, 0.0], [0.0, 8.0], [-6.0, -6.0]])
     rates = linear(x, weight, torch.tensor([12.0, 10.0, 9.0]))  # (25, 3)
-    tuned = {f"weights {row.tolist()}": rate for row, rate in zip(weight.int(), rates.T)}
-    plots.curves(theta.rad2deg(), tuned, "direction of reach, degrees", "spikes per bin", "Tuning curves of one linear layer")
+    tuned = {f"weights {row.tolist()}": y for row, y in zip(weight.int(), rates.T)}
+    plots.curves(theta.rad2deg(), tuned, "direction of reach, degrees", "spikes per bin")
+    plots.plt.ylim(top=32)  # room for the legend
 
 # %% [markdown]
-# Each curve peaks where the input points along its row. But look at 45°, straight against the third row: half a spike *above* zero, and with
-# a smaller bias it would be below. A rate cannot be negative. Something must bend the line; section 5 adds it.
+# Each curve peaks where the input points along its row. But look at 45°, straight against the third row: half a spike above zero, and with
+# a smaller bias it would be *below*. No neuron fires at a negative rate, and not every tuning curve is a cosine. Section 5 learns to bend.
 #
 # <a id="docs"></a>
 # ## 4 · Reading the documentation
@@ -298,11 +301,11 @@ for layer in (nn.Linear, nn.LayerNorm, nn.BatchNorm1d, nn.Dropout):
 
 # %%
 class PositiveRates(nn.Module):
-    """Rates of neurons for a direction of reach: (..., 2), its cosine and sine, to (..., num_neurons), never negative."""
+    """From a direction, as (..., cosine and sine), to positive rates (..., num_neurons)."""
 
     def __init__(self, num_neurons):
         super().__init__()
-        self.tuning = nn.Linear(2, num_neurons)  # an attribute that is a layer: its parameters are now known
+        self.tuning = nn.Linear(2, num_neurons)  # an attribute: now its parameters are known
 
     def forward(self, x):
         return torch.exp(self.tuning(x))
@@ -311,7 +314,8 @@ class PositiveRates(nn.Module):
 model = PositiveRates(num_neurons=30)
 print(model)
 print({name: tuple(parameter.shape) for name, parameter in model.named_parameters()})
-print("output:", tuple(model(torch.randn(7, 5, 2)).shape))  # call the model, never its forward
+output = model(torch.randn(7, 5, 2))  # call the model, never its forward
+print("output:", tuple(output.shape))
 
 # %% [markdown]
 # **Predict.** How many parameters has `TwoLayerNet(30, 64, 2)`? May its output be negative?
@@ -325,11 +329,12 @@ print("output:", tuple(model(torch.randn(7, 5, 2)).shape))  # call the model, ne
 
 # %% exercise="TwoLayerNet"
 class TwoLayerNet(nn.Module):
-    """A network with one hidden layer: linear1, then ReLU, then linear2, and nothing after it.
+    """A network with one hidden layer: linear1, then ReLU, then linear2, and no more.
 
-    input_dim, hidden_dim, output_dim: widths of the input, the hidden layer, and the output.
-    Its only parameters are those of linear1, an nn.Linear from input to hidden layer, and
-    linear2, an nn.Linear from hidden layer to output, each with a bias.
+    input_dim, hidden_dim, output_dim: widths of input, hidden layer, and output.
+    Its only parameters are those of linear1, an nn.Linear from the input to the
+    hidden layer, and of linear2, an nn.Linear from there to the output, each with
+    a bias.
     """
 
     def __init__(self, input_dim, hidden_dim, output_dim):
@@ -340,7 +345,7 @@ class TwoLayerNet(nn.Module):
         ### END SOLUTION
 
     def forward(self, x):
-        """x: (..., input_dim), any number of leading axes, also none. Returns (..., output_dim)."""
+        """x: (..., input_dim), any leading axes, also none. Returns (..., output_dim)."""
         ### BEGIN SOLUTION
         return self.linear2(torch.relu(self.linear1(x)))
         ### END SOLUTION
@@ -370,14 +375,16 @@ check("TwoLayerNet")
 # %% look="tent"
 with plots.needs("TwoLayerNet"):
     net = TwoLayerNet(1, 3, 1)
-    net.linear1.load_state_dict({"weight": torch.ones(3, 1), "bias": torch.tensor([0.0, -1.0, -2.0])})
-    net.linear2.load_state_dict({"weight": torch.tensor([[20.0, -40.0, 20.0]]), "bias": torch.tensor([5.0])})
+    hidden, output = torch.tensor([0.0, -1.0, -2.0]), torch.tensor([[20.0, -40.0, 20.0]])
+    net.linear1.load_state_dict({"weight": torch.ones(3, 1), "bias": hidden})
+    net.linear2.load_state_dict({"weight": output, "bias": torch.tensor([5.0])})
     speed = torch.linspace(-0.5, 3, 29)[:, None]  # (29, 1)
-    _, (left, right) = plots.plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
-    hinges = {f"hidden unit {i}": h for i, h in enumerate(torch.relu(net.linear1(speed)).T)}
-    plots.curves(speed, hinges, "speed", "activity", "Three hinges", ax=left)
-    outputs = {"your network": net(speed), "the same without ReLU": net.linear2(net.linear1(speed))}
-    plots.curves(speed, outputs, "speed", "spikes per bin", "Their weighted sum", ax=right)
+    _, panels = plots.plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
+    bent = torch.relu(net.linear1(speed))  # (29, 3)
+    hinges = {f"hidden unit {i}": bent[:, i] for i in range(3)}
+    plots.curves(speed, hinges, "speed", "activity", "Three hinges", ax=panels[0])
+    sums = {"your network": net(speed), "without ReLU": net.linear2(net.linear1(speed))}
+    plots.curves(speed, sums, "speed", "spikes per bin", "Their sum", ax=panels[1])
 
 # %% [markdown]
 # Without the bend the three lines add up to one line, here even a flat one. The notebook goes on with PyTorch's own layers, so nothing below
@@ -417,12 +424,14 @@ with plots.needs("TwoLayerNet"):
 
 # %% exercise="layer_norm"
 def layer_norm(x, weight, bias, eps=1e-5):
-    """Bring each vector along the last axis to mean 0 and variance 1, then scale and shift its entries.
+    """Bring each vector along the last axis to mean 0 and variance 1; scale and shift it.
 
-    x: floating-point tensor (..., D), with any number of leading axes, also none. weight, bias: (D,).
+    x: floating-point tensor (..., D), with any number of leading axes, also none.
+    weight, bias: (D,), the scale and the shift of each entry, in this order.
     The variance is the mean of the squared deviations (divided by D, not by D - 1).
     eps: added to the variance, under the root.
-    Returns (..., D), a new tensor; x is left unchanged. A vector whose entries are equal becomes `bias`.
+    Returns (..., D), a new tensor; x is left unchanged. A vector whose entries are
+    all equal becomes `bias`.
     """
     ### BEGIN SOLUTION
     centered = x - x.mean(dim=-1, keepdim=True)
@@ -459,21 +468,22 @@ check("layer_norm")
 
 # %%
 baseline = torch.linspace(4, 40, 15)  # (N,), a mean rate for each of fifteen neurons
-aroused = torch.where(torch.arange(20) < 10, 1.0, 2.0)  # (B,), a factor for each trial
+aroused = torch.where(torch.arange(20) < 10, 1.0, 2.0)  # (B,), a factor a trial
 activity = torch.poisson(aroused[:, None] * baseline)  # (B, N)
 batch_norm = nn.BatchNorm1d(15)
 
 # %% look="norms"
 with plots.needs("layer_norm"):
+    scale, shift = torch.ones(15), torch.zeros(15)
     maps = {
-        "as recorded (one mean, one sd)": (activity - activity.mean()) / activity.std(),
-        "your layer_norm: trial by trial": layer_norm(activity, torch.ones(15), torch.zeros(15)),
+        "as recorded, all on one scale": (activity - activity.mean()) / activity.std(),
+        "your layer_norm: trial by trial": layer_norm(activity, scale, shift),
         "nn.BatchNorm1d: neuron by neuron": batch_norm(activity).detach(),
     }
     _, axes = plots.plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
     for ax, (title, values) in zip(axes, maps.items()):
         plots.similarity_map(values.T, title=title, limit=2.5, ax=ax)
-        ax.set(xlabel="trial", ylabel="neuron")
+        ax.set(xlabel="trial", ylabel="neuron", yticks=[0, 5, 10])
 
 # %% [markdown]
 # **Break it.** One wild trial: an artifact adds up to a thousand spikes to trial 0 alone. Which *other* trials' outputs move?
@@ -502,7 +512,7 @@ layer, ones = nn.Dropout(0.25), torch.ones(1_000_000)
 for mode in ("train", "eval"):
     getattr(layer, mode)()  # layer.train() or layer.eval()
     dropped = layer(ones)
-    print(f"{mode + '()':8} values {dropped.unique().tolist()}, mean {dropped.mean():.3f}")
+    print(f"{mode + '()':8} values {dropped.unique()}, mean {dropped.mean():.3f}")
 
 # %% [markdown]
 # A module and all its parts are in one of two modes: `model.train()`, as at the start, or `model.eval()`. It matters for dropout and batch norm.
@@ -551,11 +561,11 @@ print(f"loss {loss.item():.2f}, gradient {w.grad.item():.2f}")
 def gradient_step(weight, x, y, lr):
     """One step of gradient descent for the model whose predictions are x @ weight.
 
-    weight: (D_in, D_out). x: (B, D_in), the inputs. y: (B, D_out), the targets. All floating-point.
+    weight: (D_in, D_out). x: (B, D_in), the inputs. y: (B, D_out), the targets.
     lr: the learning rate, a number.
     The loss is the mean over all B * D_out entries of (x @ weight - y) squared.
-    Returns the new weight (D_in, D_out), a new tensor; weight, x and y keep their values.
-    By the formula or by autograd, as you like.
+    Returns the new weight (D_in, D_out), a new tensor; weight, x and y keep their
+    values. By the formula or by autograd, as you like.
     """
     ### BEGIN SOLUTION
     errors = x @ weight - y  # (B, D_out)
@@ -587,19 +597,20 @@ check("gradient_step")
 
 # %% look="descent"
 with plots.needs("gradient_step"):
-    features = torch.stack([direction.cos(), direction.sin(), torch.ones(200)], dim=-1)  # (B, 3)
+    features = torch.stack([direction.cos(), direction.sin(), torch.ones(200)], dim=-1)
     theta = torch.linspace(0, 2 * math.pi, 25)
-    grid = torch.stack([theta.cos(), theta.sin(), torch.ones(25)], dim=-1)
-    weight, fits, targets = torch.zeros(3, 1), {}, counts[:, :1]  # (B, 1): counts[:, 0] would be (B,), see section 2
+    grid = torch.stack([theta.cos(), theta.sin(), torch.ones(25)], dim=-1)  # (25, 3)
+    targets = counts[:, :1]  # (B, 1); counts[:, 0] would be (B,): see section 2
+    weight, fits = torch.zeros(3, 1), {}
     for step in range(31):
         if step in (0, 1, 3, 30):
             fits[f"after {step} steps"] = grid @ weight
         weight = gradient_step(weight, features, targets, lr=0.3).detach()
-    _, ax = plots.plt.subplots(figsize=(6.5, 3.4), layout="constrained")
-    ax.scatter(direction.rad2deg() + torch.randn(200), targets, s=8, color=plots.MUTED, alpha=0.5, zorder=0)
-    plots.curves(theta.rad2deg(), fits, "direction of reach, degrees", "spikes per bin", "Neuron 0: counts and fit", ax=ax)
-    learned = torch.atan2(weight[1], weight[0]).rad2deg() % 360
-    print(f"preferred direction: learned {learned.item():.0f}°, true {preferred[0].rad2deg():.0f}°")
+    plots.curves(theta.rad2deg(), fits, "direction of reach, degrees", "spikes per bin")
+    apart = direction.rad2deg() + torch.randn(200)  # so that dots do not hide each other
+    plots.plt.scatter(apart, targets, s=8, color=plots.MUTED, alpha=0.5, zorder=0)
+    learned, true = torch.atan2(weight[1], weight[0]).rad2deg() % 360, preferred[0].rad2deg()
+    print(f"preferred direction: learned {learned.item():.0f}°, true {true:.0f}°")
 
 # %% [markdown]
 # #### Break it: the learning rate
@@ -617,7 +628,7 @@ with plots.needs("gradient_step"):
             path.append(F.mse_loss(features @ weight, targets))
             weight = gradient_step(weight, features, targets, lr).detach()
         losses[name] = torch.stack(path)
-    plots.curves(range(40), losses, "step", "mean squared error", "Too small, fitting, too large", log="y")
+    plots.curves(range(40), losses, "step", "mean squared error", log="y")
 
 # %% [markdown]
 # It never reaches zero: counts vary about their rate, by chance, and no curve can foresee that. What is left is noise. The next section shows what
@@ -627,7 +638,8 @@ with plots.needs("gradient_step"):
 # ## 9 · One training loop
 #
 # Every network of this course, from here to the Neural Data Transformer, is trained by the same five lines. An **optimizer** holds the parameters and
-# takes the steps; Adam, used here, adapts the step to each weight.
+# takes the steps; Adam, used here, adapts the step to each weight. Our few trials go in all at once; of more, each step takes a random
+# **mini-batch**.
 #
 # ![A circle of five: predict, measure the loss, clear old gradients, walk back, step; beside it, check on other trials](../assets/figures/00_loop.svg)
 #
@@ -645,23 +657,24 @@ with plots.needs("gradient_step"):
 
 # %%
 def simulate_line(trials):
-    """Hand velocities (trials, 1), evenly from -1 to 1, and rates (trials, 1) of a simulated neuron: a line and noise."""
+    """Hand velocities, -1 to 1, and simulated rates, a line and noise: (trials, 1) each."""
     velocity = torch.linspace(-1, 1, trials)[:, None]
     return velocity, 20 + 12 * velocity + 4 * torch.randn(trials, 1)
 
 
 def train(model, training, validation, steps=600, every=20):
-    """Train on all trials at once. Returns the losses of both sets, and the predictions on a grid, every few steps."""
+    """Train on all trials at once. Returns losses, and the fit on a grid, every few steps."""
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
-    grid, seen = torch.linspace(-1, 1, 81)[:, None], {"training": [], "validation": [], "fits": []}
+    grid = torch.linspace(-1, 1, 81)[:, None]
+    seen = {"training": [], "validation": [], "fits": []}
     for step in range(steps + 1):
         model.train()
         loss = F.mse_loss(model(training[0]), training[1])  # 1 predict, 2 measure
         if step % every == 0:
             model.eval()
             with torch.no_grad():
-                seen["training"].append(F.mse_loss(model(training[0]), training[1]))
-                seen["validation"].append(F.mse_loss(model(validation[0]), validation[1]))
+                for name, (x, y) in {"training": training, "validation": validation}.items():
+                    seen[name].append(F.mse_loss(model(x), y))
                 seen["fits"].append(model(grid).flatten())
         optimizer.zero_grad()  # 3 clear the old gradients
         loss.backward()  # 4 walk back
@@ -676,28 +689,31 @@ def train(model, training, validation, steps=600, every=20):
 # %% look="overfitting"
 torch.manual_seed(4)
 training, validation, test = simulate_line(10), simulate_line(40), simulate_line(400)
-wide = train(nn.Sequential(nn.Linear(1, 200), nn.ReLU(), nn.Linear(200, 1)), training, validation)
+network = nn.Sequential(nn.Linear(1, 200), nn.ReLU(), nn.Linear(200, 1))
+wide = train(network, training, validation)
 line = train(nn.Linear(1, 1), training, validation)
+models = {"network with 200 hidden units": wide, "straight line": line}
 _, axes = plots.plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained", sharey=True)
-for ax, (name, seen) in zip(axes, {"network with 200 hidden units": wide, "straight line": line}.items()):
+for ax, (name, seen) in zip(axes, models.items()):
     both = {f"{part} trials": seen[part] for part in ("training", "validation")}
-    plots.curves(range(0, 601, 20), both, "step", "mean squared error", name, log="y", ax=ax)
+    plots.curves(range(0, 601, 20), both, "step", "mean squared error", name, "y", ax=ax)
     ax.axhline(16, color=plots.MUTED, linewidth=1)
-    ax.annotate("variance of the noise", (600, 16), (0, 4), textcoords="offset points", color=plots.MUTED, fontsize=9, ha="right")
+    ax.text(600, 9.5, "variance of the noise: 16", color=plots.MUTED, fontsize=9, ha="right")
 
 # %% [markdown]
 # **Move the slider** to see the network learn: first the line, then the noise.
 
 # %% look="slider"
 cloud = {"training trials": training, "validation trials": validation}
-frames = {str(20 * i): wide["fits"][i] for i in (0, 1, 2, 3, 4, 6, 8, 10, 15, 20, 30)}
-x = torch.linspace(-1, 1, 81)
-plots.fit_with_slider(x, frames, cloud, "step", "hand velocity", "rate, spikes/s", "The network's fit while it trains").show()
+when = (0, 1, 2, 3, 4, 6, 8, 10, 15, 20, 30)
+frames = {str(20 * i): wide["fits"][i] for i in when}
+labels = ("step", "hand velocity", "rate, spikes/s", "The network's fit while it trains")
+plots.fit_with_slider(torch.linspace(-1, 1, 81), frames, cloud, *labels).show()
 
 # %% [markdown]
 # Where the figure above does not show (on GitHub, on paper), this is what it says:
 #
-# ![The fit after 20, 40 and 600 steps: not yet a line, a line, and a curve through all ten training trials](../assets/figures/00_overfit.svg)
+# ![The fit after 20, 40 and 600 steps: still on its way, a line, and a curve through all ten training trials](../assets/figures/00_overfit.svg)
 #
 # That is **overfitting**: the network learns its ten trials by heart, noise included, and gets worse on all others. Only the validation loss tells.
 # How bad it gets depends on the draw: try other seeds, and more training trials.
@@ -707,17 +723,18 @@ plots.fit_with_slider(x, frames, cloud, "step", "hand velocity", "rate, spikes/s
 # %% look="scores"
 velocity, rates = test
 grid = torch.linspace(-1, 1, 81)
-nearest = (velocity - grid).abs().argmin(dim=1)  # (400,), where each test trial lies on the grid
+nearest = (velocity - grid).abs().argmin(dim=1)  # (400,), its place on the grid
 best = wide["validation"].argmin()
 answers = {
     "mean of the training trials (baseline)": training[1].mean().expand(400, 1),
     "network, last step": wide["fits"][-1][nearest, None],
     f"network, stopped at step {20 * best}": wide["fits"][best][nearest, None],
     "straight line": line["fits"][-1][nearest, None],
-    "the true line (nobody can do better)": 20 + 12 * velocity,
+    "the true line (best on average)": 20 + 12 * velocity,
 }
+print("mean squared error on test trials")
 for name, answer in answers.items():
-    print(f"{name:40} mean squared error on test trials {F.mse_loss(answer, rates):6.1f}")
+    print(f"{name:40} {F.mse_loss(answer, rates):6.1f}")
 
 # %% [markdown]
 # *Which* trials may serve as test trials is a question in itself: neighboring moments of one recording are nearly copies of each other, and a careless split
@@ -729,13 +746,16 @@ for name, answer in answers.items():
 # What your computer runs, a training step as a trial, and the state of your four exercises. If you ask for help, copy this.
 
 # %% look="environment"
-packages = ("torch", "numpy", "matplotlib", "plotly", "ipython", "pytest", "safetensors")
-print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
+packages = ["torch", "numpy", "matplotlib", "plotly", "ipython", "pytest", "safetensors"]
+print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}")
 print(", ".join(f"{name} {version(name)}" for name in packages))
-print("GPU:", torch.cuda.get_device_name() if torch.cuda.is_available() else "none, and none is needed")
-trial = train(nn.Linear(1, 1), simulate_line(4), simulate_line(4), steps=20)
-trained = bool(torch.isfinite(trial["training"]).all() and trial["training"][-1] < trial["training"][0])
-print("✓ ready: PyTorch trains here, and the checks run" if trained else "✗ PyTorch does not train here: install it again, see README")
+gpu = torch.cuda.is_available()
+print("GPU:", torch.cuda.get_device_name() if gpu else "none, and none is needed")
+trial = train(nn.Linear(1, 1), simulate_line(4), simulate_line(4), steps=20)["training"]
+if trial[-1] < trial[0]:
+    print("✓ ready: PyTorch trains here, and the checks run")
+else:
+    print("✗ PyTorch does not train here; see the README on how to install it")
 for exercise in ("linear", "TwoLayerNet", "layer_norm", "gradient_step"):
     check(exercise)
 
@@ -758,7 +778,7 @@ for exercise in ("linear", "TwoLayerNet", "layer_norm", "gradient_step"):
 # | term | meaning |
 # |---|---|
 # | tensor, shape, axis | an array of numbers; the lengths of its axes; one of them, counted from 0, or from the end as −1 |
-# | batch | several inputs handled at once, along the first axis |
+# | batch, mini-batch | several inputs handled at once, along the first axis; a few of all trials, for one step |
 # | broadcasting | repeating axes of length 1, or missing ones, so that two shapes agree |
 # | subclass | a class that has all that its parent has, and adds to it |
 # | parameter | a tensor in a module that training changes |

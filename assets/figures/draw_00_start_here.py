@@ -60,10 +60,9 @@ def tensor() -> Canvas:
     c.text(x + 60, 34, "counts (B, N) = (4, 3)", TITLE, bold=True)
     c.arrow(x - 76, y, x - 76, y + 160, QUERY, 2)
     c.text(x - 86, y + 80, "dim 0", BODY, QUERY, "end", bold=True)
-    c.arrow(x, y + 214, x + 120, y + 214, KEY, 2)
-    c.text(x + 60, y + 232, "dim 1, also dim −1", BODY, KEY, bold=True)
+    c.arrow(x, y + 190, x + 120, y + 190, KEY, 2)
+    c.text(x + 60, y + 210, "dim 1, also −1: the last", BODY, KEY, bold=True)
     over_trials = [f"{sum(row[j] for row in rows) / 4:g}" for j in range(3)]
-    c.text(x + 60, y + 184, "the last axis", SMALL, MUTED, italic=True)
     left = 400
     c.text(left, 84, "counts.mean(dim=0)", BODY, QUERY, "start", bold=True)
     c.grid(left, 100, cell, [over_trials], [[PALE[QUERY]] * 3], QUERY)
@@ -171,7 +170,7 @@ def tent() -> Canvas:
     curve(c, tent_points, WEIGHT, 3.4)
     for tick in range(5):
         c.text(left + 42 * tick, base + 16, str(tick), SMALL - 1, MUTED)
-    c.text(left + 90, 60, "rate: a tent", BODY, WEIGHT, bold=True)
+    c.text(left + 90, 40, "rate: a tent", BODY, WEIGHT, bold=True)
     c.text(left + 50, base - 4.6 * 25 - 10, "25", SMALL, WEIGHT)
     c.text(left + 166, base - 36, "5", SMALL, WEIGHT)
     c.text(left + 90, base + 36, "speed of the hand", SMALL, MUTED)
@@ -302,7 +301,7 @@ def overfit() -> Canvas:
     torch.manual_seed(4)
     training, validation, _ = (names["simulate_line"](trials) for trials in (10, 40, 400))
     seen = names["train"](nn.Sequential(nn.Linear(1, 200), nn.ReLU(), nn.Linear(200, 1)), training, validation)
-    for panel, (step, note) in enumerate([(20, "not yet a line"), (40, "a line"), (600, "the noise too")]):
+    for panel, (step, note) in enumerate([(20, "on its way"), (40, "a line"), (600, "the noise too")]):
         left = 30 + 240 * panel
 
         def place(x: float, y: float, left: float = left) -> tuple[float, float]:
