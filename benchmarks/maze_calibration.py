@@ -16,7 +16,7 @@ import numpy as np
 from course import maze, neural_scores
 from course.maze import simulate
 
-from .baselines import tuned_smoothing
+from .baselines import LEARNED, tuned_smoothing
 
 REAL = {
     "mean rate over the trial (Hz)": "2.8",
@@ -39,7 +39,9 @@ def measure(seed: int, folder: Path) -> dict[str, str]:
     test = session.of("test")
     smoothing = tuned_smoothing(session)
     rates = smoothing.rates
-    velocity = neural_scores.velocity_r2(rates["train"], session.of("train").velocity, rates["test"], test.velocity)
+    velocity = neural_scores.velocity_r2(
+        np.concatenate([rates[s] for s in LEARNED]), np.concatenate([session.of(s).velocity for s in LEARNED]), rates["test"], test.velocity
+    )
     values = (
         f"{hz.mean():.2f}",
         f"{np.median(hz):.1f}, {np.quantile(hz, 0.9):.1f}, {hz.max():.0f}",

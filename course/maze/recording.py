@@ -71,13 +71,13 @@ class Session:
     def num_heldout(self) -> int:
         return self.heldout.shape[2]
 
-    def of(self, split: str) -> Session:
-        """The trials of one split."""
-        chosen = self.split == split
-        if not chosen.any():
-            present = ", ".join(f"{s} ({np.sum(self.split == s)})" for s in SPLITS if (self.split == s).any())
-            raise ValueError(f"{self.name} has no trials of the split {split!r}. It has: {present}.")
-        return self.select(chosen)
+    def of(self, *splits: str) -> Session:
+        """The trials of one split, or of several."""
+        for split in splits:
+            if not (self.split == split).any():
+                present = ", ".join(f"{s} ({np.sum(self.split == s)})" for s in SPLITS if (self.split == s).any())
+                raise ValueError(f"{self.name} has no trials of the split {split!r}. It has: {present}.")
+        return self.select(np.isin(self.split, splits))
 
     def first(self, num_trials: int) -> Session:
         """The first trials, in the order of the recording."""
