@@ -15,7 +15,7 @@
 #
 # [![Open in Colab](../assets/figures/colab.svg)](COLAB_URL)
 #
-# **In this lesson you build the other half of the transformer, prove that the whole equals PyTorch's, and train it to predict which places a rat's brain will replay.**
+# **In this lesson you build the other half of the transformer, prove that the whole equals PyTorch's, and train it to replay a (simulated) rat's run backward.**
 #
 # *Before you start:* masks (lesson 03), multi-head attention and the residual stream (04). No code of earlier lessons is needed.
 #
@@ -89,10 +89,11 @@ NAMES = ["PAD", "SOS", "EOS", "R", *"abcdefgh"]  # tokens 4 to 11 are places
 
 
 def simulate_replay(runs, before=(3, 8), held_out=False):
-    """Simulated runs (runs, S) and their replays (runs, T), ending in EOS; both filled up with PAD.
+    """Simulated runs (runs, S) and their replays (runs, T), ending in EOS; both filled up with
+    PAD.
 
-    before: fewest and most places before the reward; up to 3 follow it. One replay in ten is never in the training set:
-    held_out=True gives only such, False none of them.
+    before: fewest and most places before the reward; up to 3 follow it. One replay in ten is
+    never in the training set: held_out=True gives only such, False none of them.
     """
     many = runs * (14 if held_out else 2)
     ahead, behind = torch.randint(before[0], before[1] + 1, (many, 1)), torch.randint(4, (many, 1))
@@ -128,7 +129,9 @@ print("source (B, S):", tuple(test_src.shape), "  target (B, T):", tuple(test_ta
 
 # %%
 class MultiHeadAttention(nn.Module):
-    """Self-attention of lesson 04, made of PyTorch's. forward(x, mask=None); num_heads * head_dims must be input_dim."""
+    """Self-attention of lesson 04, made of PyTorch's. forward(x, mask=None); num_heads *
+    head_dims must be input_dim.
+    """
 
     def __init__(self, input_dim, num_heads, head_dims, dropout_p):
         super().__init__()
@@ -153,9 +156,11 @@ class FeedForwardLayer(nn.Sequential):
 
 # %%
 class Encoder(nn.Module):
-    """Lesson 04's encoder, made of PyTorch's, with one last norm, because its readers do not normalize the memory.
+    """Lesson 04's encoder, made of PyTorch's, with one last norm, because its readers do not
+    normalize the memory.
 
-    forward(x, mask=None): x (B, S, input_dim), mask (B, 1, 1, S) bool, True = a real token. Returns the memory (B, S, input_dim).
+    forward(x, mask=None): x (B, S, input_dim), mask (B, 1, 1, S) bool, True = a real token.
+    Returns the memory (B, S, input_dim).
     """
 
     def __init__(self, num_layers, input_dim, num_heads, head_dims, ffn_dim, mha_dropout_p, ffn_dropout_p):
@@ -220,10 +225,12 @@ sizes = dict(
 class CrossAttention(nn.Module):
     """Multi-head attention from one sequence, x, to another, memory.
 
-    input_dim: width of a token of x. memory_dim: width of a token of the memory. num_heads: H. head_dims: D, the width of
-    each single head; H·D is free. dropout_p: probability with which, in training, an attention weight is dropped.
-    Its parts are norm (nn.LayerNorm over input_dim), dropout (nn.Dropout), linear_q (input_dim to H·D), linear_k and
-    linear_v (memory_dim to H·D), linear_out (H·D to input_dim). The linear maps have a bias; there are no other parameters.
+    input_dim: width of a token of x. memory_dim: width of a token of the memory. num_heads: H.
+    head_dims: D, the width of each single head; H·D is free. dropout_p: probability with which,
+    in training, an attention weight is dropped.
+    Its parts are norm (nn.LayerNorm over input_dim), dropout (nn.Dropout), linear_q (input_dim to
+    H·D), linear_k and linear_v (memory_dim to H·D), linear_out (H·D to input_dim). The linear
+    maps have a bias; there are no other parameters.
     """
 
     def __init__(self, input_dim, memory_dim, num_heads, head_dims, dropout_p):
@@ -239,12 +246,15 @@ class CrossAttention(nn.Module):
         ### END SOLUTION
 
     def forward(self, x, memory, mask=None):
-        """x: (B, T, input_dim), asks. memory: (B, S, memory_dim), is read. T and S may differ; both are left unchanged.
+        """x: (B, T, input_dim), asks. memory: (B, S, memory_dim), is read. T and S may differ;
+        both are left unchanged.
 
-        Queries are made from the normalized x, keys and values from the memory as it is. Head h uses columns h·D to
-        (h+1)·D - 1 of each map; scores are divided by the square root of D; dropout acts on the weights after the softmax.
-        mask: None (all may attend), or a bool tensor that broadcasts to (B, H, T, S); True at [b, h, i, j] lets query i
-        attend to memory token j in head h of sequence b. Every query is allowed at least one token.
+        Queries are made from the normalized x, keys and values from the memory as it is. Head h
+        uses columns h·D to (h+1)·D - 1 of each map; scores are divided by the square root of D;
+        dropout acts on the weights after the softmax.
+        mask: None (all may attend), or a bool tensor that broadcasts to (B, H, T, S); True at [b,
+        h, i, j] lets query i attend to memory token j in head h of sequence b. Every query is
+        allowed at least one token.
         Returns linear_out of the heads' outputs, side by side: (B, T, input_dim). x is not added.
         """
         ### BEGIN SOLUTION
@@ -332,7 +342,9 @@ with plots.needs("CrossAttention"), torch.no_grad():
 
 # %%
 def make_src_mask(src, pad):
-    """Which source tokens may be read: (B, 1, 1, S), True = a real token. For the encoder and for cross-attention."""
+    """Which source tokens may be read: (B, 1, 1, S), True = a real token. For the encoder and for
+    cross-attention.
+    """
     return (src != pad)[:, None, None, :]
 
 
@@ -341,8 +353,8 @@ def make_trg_mask(trg, pad):
     """Who may read whom among the tokens that the decoder is fed.
 
     trg: (B, T) int64, the decoder's input tokens. pad: the number of the padding token.
-    Returns (B, 1, T, T) bool, on the device of trg: True at [b, 0, i, j] where j is not later than i and trg[b, j] is not
-    pad. What token i itself is does not matter.
+    Returns (B, 1, T, T) bool, on the device of trg: True at [b, 0, i, j] where j is not later
+    than i and trg[b, j] is not pad. What token i itself is does not matter.
     """
     ### BEGIN SOLUTION
     length = trg.shape[1]
@@ -402,7 +414,8 @@ def shift_right(targets, sos):
     """The decoder's inputs for all steps at once: what was to be said one step earlier.
 
     targets: (B, T) int64, T at least 1; left unchanged. sos: the number of the start token.
-    Returns (B, T) int64, a new tensor: sos in the first column, then the targets without their last column.
+    Returns (B, T) int64, a new tensor: sos in the first column, then the targets without their
+    last column.
     """
     ### BEGIN SOLUTION
     start = torch.full_like(targets[:, :1], sos)
@@ -446,12 +459,14 @@ check("shift_right")
 
 # %% exercise="DecoderLayer"
 class DecoderLayer(nn.Module):
-    """One layer of a pre-norm decoder: masked self-attention, cross-attention, a feed-forward layer, each added to the stream.
+    """One layer of a pre-norm decoder: masked self-attention, cross-attention, a feed-forward
+    layer, each added to the stream.
 
-    input_dim: width of a token, of the memory too. num_heads, head_dims: of both attentions. ffn_dim: hidden width of the
-    feed-forward layer. Its parts are MHA, a MultiHeadAttention, and cross, a CrossAttention, both with dropout
-    mha_dropout_p; FFN, a FeedForwardLayer with dropout ffn_dropout_p; post_mha_dropout, post_cross_dropout (nn.Dropout
-    with mha_dropout_p) and post_ffn_dropout (nn.Dropout with ffn_dropout_p). It has no parameters of its own.
+    input_dim: width of a token, of the memory too. num_heads, head_dims: of both attentions.
+    ffn_dim: hidden width of the feed-forward layer. Its parts are MHA, a MultiHeadAttention, and
+    cross, a CrossAttention, both with dropout mha_dropout_p; FFN, a FeedForwardLayer with dropout
+    ffn_dropout_p; post_mha_dropout, post_cross_dropout (nn.Dropout with mha_dropout_p) and
+    post_ffn_dropout (nn.Dropout with ffn_dropout_p). It has no parameters of its own.
     """
 
     def __init__(self, input_dim, num_heads, head_dims, ffn_dim, mha_dropout_p, ffn_dropout_p):
@@ -466,11 +481,13 @@ class DecoderLayer(nn.Module):
         ### END SOLUTION
 
     def forward(self, x, memory, trg_mask=None, src_mask=None):
-        """x: (B, T, input_dim), the target's stream. memory: (B, S, input_dim). Both are left unchanged.
+        """x: (B, T, input_dim), the target's stream. memory: (B, S, input_dim). Both are left
+        unchanged.
 
-        trg_mask is handed to MHA, src_mask to cross, each as it is. In this order: MHA reads x; cross reads the sum so far
-        and the memory; FFN reads the sum so far. Each one's output passes its dropout and is added to what that part read
-        from the stream. Returns the last sum, (B, T, input_dim). Nothing else is normalized: the parts do it themselves.
+        trg_mask is handed to MHA, src_mask to cross, each as it is. In this order: MHA reads x;
+        cross reads the sum so far and the memory; FFN reads the sum so far. Each one's output
+        passes its dropout and is added to what that part read from the stream. Returns the last
+        sum, (B, T, input_dim). Nothing else is normalized: the parts do it themselves.
         """
         ### BEGIN SOLUTION
         x = x + self.post_mha_dropout(self.MHA(x, trg_mask))
@@ -499,7 +516,9 @@ check("DecoderLayer")
 
 # %% look="dependence"
 def reads(layer, source=3, target=4):
-    """Whether output i of layer(x, memory) depends on each memory token and each target token: bool (T, S + T)."""
+    """Whether output i of layer(x, memory) depends on each memory token and each target token:
+    bool (T, S + T).
+    """
     x, memory = torch.randn(1, target, 8, device=device), torch.randn(1, source, 8, device=device)
     slopes = torch.autograd.functional.jacobian(layer, (x, memory))  # (1, T, 8, 1, T, 8) and (1, T, 8, 1, S, 8)
     of_x, of_memory = (slope.abs().amax(dim=(0, 2, 3, 5)) > 1e-7 for slope in slopes)
@@ -524,7 +543,10 @@ with plots.needs("DecoderLayer", "CrossAttention"):
 # %% [markdown]
 # ### How a decoder differs from an encoder
 #
-# 1. Its input is its own output, **shifted right**. 2. Its self-attention is **masked**. 3. It has **cross-attention**. 4. On top sit a **linear map and a softmax**.
+# 1. Its input is its own output, **shifted right**.
+# 2. Its self-attention is **masked**.
+# 3. It has **cross-attention**.
+# 4. On top sit a **linear map and a softmax**.
 #
 # *What do a linear map and a softmax do at the end of a network?* The map turns the last vector into one number for each possible answer, a **logit**; the softmax turns logits into probabilities. *How wide is it, then?* As wide as the **target's vocabulary**: 12 for us, tens of thousands for a language. One such row for *each* target place.
 #
@@ -548,10 +570,12 @@ with plots.needs("DecoderLayer", "CrossAttention"):
 class Transformer(nn.Module):
     """A transformer from source tokens to logits over target tokens.
 
-    src_vocab, trg_vocab: how many different tokens. max_len: longest sequence. pad: the padding token. num_layers: of the
-    encoder and of the decoder. input_dim, num_heads, head_dims, ffn_dim: as in DecoderLayer. dropout_p: every dropout.
-    Its parts are src_embed and trg_embed, TokenEmbeddings of their vocabularies; encoder, an Encoder; decoder, an
-    nn.ModuleList of num_layers DecoderLayers; decoder_norm, nn.LayerNorm(input_dim); linear_out, nn.Linear to trg_vocab.
+    src_vocab, trg_vocab: how many different tokens. max_len: longest sequence. pad: the padding
+    token. num_layers: of the encoder and of the decoder. input_dim, num_heads, head_dims,
+    ffn_dim: as in DecoderLayer. dropout_p: every dropout.
+    Its parts are src_embed and trg_embed, TokenEmbeddings of their vocabularies; encoder, an
+    Encoder; decoder, an nn.ModuleList of num_layers DecoderLayers; decoder_norm,
+    nn.LayerNorm(input_dim); linear_out, nn.Linear to trg_vocab.
     """
 
     def __init__(self, src_vocab, trg_vocab, max_len, num_layers, input_dim, num_heads, head_dims, ffn_dim, dropout_p, pad):
@@ -568,16 +592,20 @@ class Transformer(nn.Module):
         ### END SOLUTION
 
     def encode(self, src):
-        """src: (B, S) tokens. Returns the memory (B, S, input_dim): the encoder's output, under make_src_mask of src."""
+        """src: (B, S) tokens. Returns the memory (B, S, input_dim): the encoder's output, under
+        make_src_mask of src.
+        """
         ### BEGIN SOLUTION
         return self.encoder(self.src_embed(src), make_src_mask(src, self.pad))
         ### END SOLUTION
 
     def decode(self, trg, memory, src):
-        """trg: (B, T), the tokens so far, beginning with the start token. memory: what encode made of src (B, S).
+        """trg: (B, T), the tokens so far, beginning with the start token. memory: what encode
+        made of src (B, S).
 
-        Every layer reads the same memory, and is given make_trg_mask of trg and make_src_mask of src. After the last layer
-        come decoder_norm and linear_out. Returns logits (B, T, trg_vocab), no softmax: row t is about the token after trg[:, t].
+        Every layer reads the same memory, and is given make_trg_mask of trg and make_src_mask of
+        src. After the last layer come decoder_norm and linear_out. Returns logits (B, T,
+        trg_vocab), no softmax: row t is about the token after trg[:, t].
         """
         ### BEGIN SOLUTION
         x, trg_mask, src_mask = self.trg_embed(trg), make_trg_mask(trg, self.pad), make_src_mask(src, self.pad)
@@ -587,7 +615,9 @@ class Transformer(nn.Module):
         ### END SOLUTION
 
     def forward(self, src, trg):
-        """Encodes src, then decodes trg (as it is: the caller has shifted it). Returns the logits (B, T, trg_vocab)."""
+        """Encodes src, then decodes trg (as it is: the caller has shifted it). Returns the logits
+        (B, T, trg_vocab).
+        """
         ### BEGIN SOLUTION
         return self.decode(trg, self.encode(src), src)
         ### END SOLUTION
@@ -639,7 +669,9 @@ with plots.needs("Transformer", "DecoderLayer", "CrossAttention"), torch.no_grad
 
 # %%
 class TorchTransformer(nn.Module):
-    """The known-good model: nn.Transformer with our embeddings and read-out. Made and used like your Transformer."""
+    """The known-good model: nn.Transformer with our embeddings and read-out. Made and used like
+    your Transformer.
+    """
 
     def __init__(self, src_vocab, trg_vocab, max_len, num_layers, input_dim, num_heads, head_dims, ffn_dim, dropout_p, pad):
         super().__init__()
@@ -781,7 +813,9 @@ def all_right(model, src, targets):
 
 # %%
 def train(model, steps=600, batch=64, rate=5e-3, warm_up=60):
-    """Train on fresh simulated runs; the share of 300 held-out replays that are all right, every 100 steps."""
+    """Train on fresh simulated runs; the share of 300 held-out replays that are all right, every
+    100 steps.
+    """
     torch.manual_seed(0)  # the same training runs for every model
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: min((s + 1) / warm_up, (steps - s) / (steps - warm_up)))
@@ -817,7 +851,8 @@ for name, one in runs.items():
     right = all_right(one, test_src, test_targets)
     by_length = "  ".join(f"{n}: {right[lengths == n].float().mean():4.0%}" for n in range(3, 9))
     beyond = all_right(one, longer, longer_targets).float().mean()
-    print(f"{name:22} all {right.float().mean():.1%}   by places to replay  {by_length}   never seen so long, 9-10: {beyond:.0%}")
+    print(f"{name:22} all right {right.float().mean():.1%}")
+    print(f"    by places to replay    {by_length}\n    never seen so long     9-10: {beyond:.0%}")
 
 # %% [markdown]
 # The longer the replay, the more one state has to hold; the transformer looks it up instead. With more steps the baseline improves: the bottleneck makes learning hard, not impossible.
@@ -865,10 +900,12 @@ print(f"saved model: {all_right(trained, test_src, test_targets).float().mean():
 def greedy_decode(model, src, sos, eos, pad, max_len):
     """Write a target for every row of src, always taking the most probable next token.
 
-    model: has encode(src) and decode(trg, memory, src) as in Transformer; it is put into evaluation mode, and no gradient
-    is recorded. src: (B, S) int64, left unchanged. sos, eos, pad: tokens. max_len: the most tokens to write.
-    Returns (B, L) int64 without the start token. Each row ends with its first eos, and holds pad after it. Writing stops
-    when every row has its eos, so L is the length of the longest row; rows that have none by then are cut at L = max_len.
+    model: has encode(src) and decode(trg, memory, src) as in Transformer; it is put into
+    evaluation mode, and no gradient is recorded. src: (B, S) int64, left unchanged. sos, eos,
+    pad: tokens. max_len: the most tokens to write.
+    Returns (B, L) int64 without the start token. Each row ends with its first eos, and holds pad
+    after it. Writing stops when every row has its eos, so L is the length of the longest row;
+    rows that have none by then are cut at L = max_len.
     """
     ### BEGIN SOLUTION
     model.eval()
@@ -951,7 +988,9 @@ figure.show()
 
 # %% look="beam"
 def beam_search(model, memory, src, width, max_len):
-    """The `width` best targets for one row of src that were found, as (log-probability, tokens without SOS), best first."""
+    """The `width` best targets for one row of src that were found, as (log-probability, tokens
+    without SOS), best first.
+    """
     beams, finished = [(0.0, [SOS])], []
     for _ in range(max_len):
         trg = torch.tensor([tokens for _, tokens in beams], device=src.device)
