@@ -25,7 +25,7 @@ from autograder.grading import catalogue, sample
 
 STEM = "03_attention"
 OUT = source.ROOT / "out" / "bench"
-STUDENTS = 24
+STUDENTS = 20
 
 #: What an instructor would write into the test cells of an nbgrader notebook: PyTorch's own functions as the reference, two inputs each.
 TESTS = {
