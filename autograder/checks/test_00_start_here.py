@@ -128,8 +128,6 @@ def test_small_variances(submission, observe, draw):
 @gradient_step.probe(points=1)
 def test_step_against_the_gradient(submission, observe, draw):
     """The new weight is the old one, less the learning rate times the gradient of the mean squared error."""
-    x, y = np.array([[1.0], [2.0], [3.0]]), np.array([[2.0], [4.0], [6.0]])
-    observe("the new weight of the example by hand", _step(submission, np.array([[1.0]]), x, y, 0.1).result)
     weight, x, y = draw.normal(3, 2), draw.normal(5, 3), draw.normal(5, 2)
     observe("the new weight", _step(submission, weight, x, y, 0.5).result)
     observe("the new weight at another learning rate", _step(submission, weight, x, y, float(draw.uniform(0.05, 0.2))).result)
@@ -142,6 +140,8 @@ def test_mean_over_all_entries(submission, observe, draw):
     observe("the new weight for four outputs", _step(submission, weight, x, y, 0.3).result)
     observe("the new weight for every trial twice", _step(submission, weight, np.tile(x, (2, 1)), np.tile(y, (2, 1)), 0.3).result)
     observe("the new weight for a single output", _step(submission, draw.normal(3, 1), draw.normal(6, 3), draw.normal(6, 1), 0.3).result)
+    x, y = np.array([[1.0], [2.0], [3.0]]), np.array([[2.0], [4.0], [6.0]])
+    observe("the new weight of the example by hand", _step(submission, np.array([[1.0]]), x, y, 0.1).result)
     observe("the new weight for a single trial", _step(submission, draw.normal(3, 2), draw.normal(1, 3), draw.normal(1, 2), 0.3).result)
 
 
