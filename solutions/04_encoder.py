@@ -730,6 +730,7 @@ class TorchEncoder(nn.Module):
 #
 # A read-in widens the three directions to 32 numbers; two encoder layers work on the stream; a norm and a linear map read a score from each token; a softmax over the nine tokens says which is the odd one.
 # A unit resembles itself most, which is no news, so the mask forbids it to look at itself.
+# Every training step draws new sets: there is nothing to memorize, and dropout stays at zero.
 #
 # Beside it, **chance** ($1/9$), and controls of about the same size: **mean pooling**, in which a token sees itself and the *mean* of all (a fair rival: it too ignores order); and the encoder with one of its jobs taken away, an *ablation*.
 # A hand-written rule shows what is to be had: take the unit whose nearest neighbor on the circle is farthest away.
@@ -797,6 +798,7 @@ itself = torch.eye(9, dtype=torch.bool, device=device)
 sizes = dict(num_layers=2, input_dim=32, num_heads=4, head_dims=8, ffn_dim=128, mha_dropout_p=0.0, ffn_dropout_p=0.0)
 
 # %% look="train"
+torch.set_num_threads(1)  # for tables as small as these, more threads only wait for one another
 torch.manual_seed(1)
 try:
     model, whose = OddOneOut(Encoder(**sizes), ~itself).to(device), "your encoder"
@@ -809,7 +811,7 @@ plots.curves(range(0, 401, 50), histories, "training steps", "odd unit found", "
 print(f"{whose}: {count_parameters(model):,} parameters, {accuracy(model):.1%} of the held-out sets right")
 
 # %% [markdown]
-# Now the controls, trained in the same way on the same sets. The third has feed-forward layers that always say zero; the second may look only at itself.
+# Now the controls, each trained from the start, in the same way on the same sets. One may look only at itself; one has feed-forward layers that always say zero; one pools.
 
 # %% look="controls"
 deaf = OddOneOut(TorchEncoder(**sizes), itself).to(device)
@@ -878,7 +880,7 @@ ax.spines[["top", "right"]].set_visible(False)
 
 # %% [markdown]
 # Read the bars honestly. Without communication nothing works; without computing the encoder finds clearly fewer, yet far more than you may have guessed: softmax and norm bend things too.
-# It does not beat the rule, which somebody who knew the answer wrote; it *found* such a rule, from examples alone.
+# The encoder does not beat the rule, which somebody who knew the answer wrote; it *found* such a rule, from examples alone.
 # All this is one seed, on simulated units with independent noise (real ones drift together), in sets of nine: try others.
 #
 # **Predict.** Without communication it still finds more than one in nine. How can that be?
