@@ -305,7 +305,7 @@ check("MLP")
 # %% look="bend"
 with plots.needs("MLP"), torch.no_grad():
     probe = MLP(1, 0.0).to(device).eval()
-    for name, parameter in probe.named_parameters():
+    for parameter in probe.parameters():
         parameter.zero_()
     probe.c_fc.weight[0], probe.c_proj.weight[0, 0] = 1.0, 1.0
     x = torch.linspace(-3, 3, 25, device=device)
