@@ -1,9 +1,14 @@
 """A lesson's source, cell by cell: what each cell is, from the one key of its marker."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import jupytext
+# jsonschema, which jupytext and nbgrader import, builds a grammar of international addresses if it finds this package: 1.7 s for
+# a check that no notebook asks for. It does without if the import fails.
+sys.modules.setdefault("rfc3987_syntax", None)
+
+import jupytext  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 SOLUTIONS = ROOT / "solutions"

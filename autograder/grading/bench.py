@@ -5,10 +5,10 @@ twice: on the lesson as released (it has no way to leave out the cells that draw
 """
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,13 +58,16 @@ def measure(command: list[str], folder: Path) -> Cost:
     # nbgrader calls `alembic` by name, which is beside the interpreter.
     search = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
     environment = dict(os.environ, PATH=search, JUPYTER_ALLOW_INSECURE_WRITES="1", PYTHONWARNINGS="ignore")
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command[2:4])} failed:\n{(done.stdout + done.stderr)[-2000:]}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(time.monotonic() - began, cpu, after.ru_maxrss / 1024)
+    began = time.monotonic()
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        # Of this command and all that it waited for: what RUSAGE_CHILDREN counts would hold every earlier command's peak too.
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            log.seek(0)
+            raise RuntimeError(f"{' '.join(command[2:4])} failed:\n{log.read()[-2000:]}")
+    return Cost(time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def a_class() -> dict[str, NotebookNode]:
