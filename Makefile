@@ -21,7 +21,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check
 READY := $(VENV)/.ready-$(shell { cat pyproject.toml; pwd; } | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo formgrader lab test bench build audit format
+.PHONY: help setup demo formgrader lab test bench bench-ndt bench-ecog build audit format
 
 help: ## show this list
 	@echo "Transformers for Neural Data. Each command installs what it needs the first time (about 2 GB in .venv)."
@@ -48,6 +48,12 @@ test: $(READY) ## run all tests, and show the minutes that each part took
 
 bench: $(READY) ## measure the grader against nbgrader's autograde on one class
 	@$(RUN) -m autograder.grading.bench
+
+bench-ndt: $(READY) ## measure a neural data transformer against its baselines on simulated maze sessions
+	@$(RUN) -m benchmarks.ndt --threads 2
+
+bench-ecog: $(READY) ## measure a causal ECoG decoder, its baselines and the leak of random splits on simulated sessions
+	@$(RUN) -m benchmarks.ecog
 
 build: $(READY) ## build the notebooks and the recordings from solutions/
 	@$(RUN) -m autograder build
