@@ -114,10 +114,10 @@ SUBMISSIONS = {
     "descriptors": answering("import os\nreturn [os.path.exists(f'/proc/self/fd/{n}') for n in range(3, 100)].count(True)"),
     "processes": answering("import os\nreturn sorted(int(name) for name in os.listdir('/proc') if name.isdigit())"),
     "writing": answering(
-        "import os, sys\nwritable = []\n"
+        "import sys, tempfile\nwritable = []\n"
         "for folder in ['/', '/app', '/app/worker', '/app/course', '/dev', '/proc', sys.prefix, sys.base_prefix, '/usr/lib', '/etc']:\n"
         "    try:\n        open(folder + '/mark', 'w')\n        writable.append(folder)\n    except OSError: pass\n"
-        "for folder in ['/box', '/tmp', '/dev/shm']:\n    open(folder + '/mark', 'w')\nreturn writable"
+        "for folder in ['/box', tempfile.gettempdir(), '/dev/shm']:\n    open(folder + '/mark', 'w')\nreturn writable"
     ),
     "network": answering(
         "import socket\ntry:\n    socket.create_connection(('127.0.0.1', 22), 1)\n    return 'connected'\nexcept OSError as error:\n"
