@@ -71,8 +71,11 @@ def as_text(notebook: NotebookNode) -> str:
     return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def build(stem: str) -> list[Path]:
-    """Write the lesson's notebook and recording where they changed; the files written."""
+def build(stem: str, anew: bool = True) -> list[Path]:
+    """Write the lesson's notebook and recording where they changed; the files written.
+
+    anew: also observe a lesson whose sources have not changed, in case the engine has.
+    """
     # Imported here: the instructors' part is absent where only notebooks are checked.
     from autograder.grading import catalogue
 
@@ -82,9 +85,9 @@ def build(stem: str) -> list[Path]:
         notebook_file(stem).parent.mkdir(exist_ok=True)
         notebook_file(stem).write_text(text, encoding="utf-8")
         written.append(notebook_file(stem))
-    its_catalogue = catalogue.load(stem)
-    if answers.recorded_hash(stem) != answers.source_hash(stem) or answers.differences(lesson(stem), its_catalogue):
-        answers.write(lesson(stem), its_catalogue)
+    changed = answers.recorded_hash(stem) != answers.source_hash(stem)
+    if changed or (anew and answers.differences(lesson(stem), catalogue.load(stem))):
+        answers.write(lesson(stem), catalogue.load(stem))
         written.append(answers.answers_file(stem))
     return written
 

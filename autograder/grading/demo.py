@@ -53,7 +53,7 @@ def main() -> None:
     console = Console()
     began = time.monotonic()
     for stem in lessons.stems():
-        build.build(stem)
+        build.build(stem, anew=False)
     submitted = sample.write(sample_class(), OUT / "submitted")
     console.print(
         f"A sample class of {len(list(submitted.glob('*.ipynb')))} submissions of {STEM} lies in {_short(submitted)}.", markup=False
