@@ -279,12 +279,6 @@ def main() -> None:
         _save(results, arguments.results)
 
 
-def _kept(path: Path, made_with: dict) -> dict:
-    """Earlier figures, if they were made with the same simulator and recipe."""
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return kept if made_with == {name: kept.get(name) for name in made_with} else made_with | {"sessions": {}}
-
-
 def _save(results: dict, path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(results, indent=1), encoding="utf-8")
