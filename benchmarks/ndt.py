@@ -251,20 +251,17 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     recipe = Recipe()
-    results: dict = {
-        "simulator": simulate.VERSION,
-        "device": device,
-        "threads": arguments.threads,
-        "recipe": asdict(recipe),
-        "sessions": {},
-    }
-    for seed in arguments.sessions:
+    made_with = {"simulator": simulate.VERSION, "device": device, "threads": arguments.threads, "recipe": asdict(recipe)}
+    results = _kept(arguments.results, made_with)
+    sessions = results["sessions"]
+    for seed in map(str, arguments.sessions):
         print(f"session {seed}", flush=True)
-        results["sessions"][seed] = measure(seed, recipe, device)
-        print("  " + ", ".join(f"{name} {value:.3f}" for name, value in results["sessions"][seed].items()), flush=True)
-        _save(results, arguments.results)
+        if seed not in sessions:
+            sessions[seed] = measure(int(seed), recipe, device)
+            _save(results, arguments.results)
+        print("  " + ", ".join(f"{name} {value:.3f}" for name, value in sessions[seed].items()), flush=True)
     print("\n| simulated test trials | mean | by session | at least | aim |\n|---|---|---|---|---|")
-    for name, values, least, aim in compare([results["sessions"][str(seed)] for seed in arguments.sessions]):
+    for name, values, least, aim in compare([sessions[str(seed)] for seed in arguments.sessions]):
         print(f"| {name} | {np.mean(values):.2f} | {', '.join(f'{v:.2f}' for v in values)} | {least} | {aim} |")
     print("The simulator has the hand's velocity among its latents, so these velocity scores say nothing about real cortex.\n")
     if arguments.choices:
@@ -277,6 +274,12 @@ def main() -> None:
     if arguments.sizes:
         results["sizes"] = compare_sizes(0, recipe, device)
         _save(results, arguments.results)
+
+
+def _kept(path: Path, made_with: dict) -> dict:
+    """Earlier figures, if they were made with the same simulator and recipe; else none yet."""
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return kept if made_with == {name: kept.get(name) for name in made_with} else made_with | {"sessions": {}}
 
 
 def _save(results: dict, path: Path) -> None:
