@@ -21,8 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsRegressor
 from torch import nn
 
-from course import ecog
-from course.maze import cache
+from course import cache, ecog
 
 SEEDS = (301, 302, 303, 304, 305)
 WINDOW = 40  # bins of 50 ms: 2 s

@@ -14,8 +14,8 @@ import h5py
 import numpy as np
 import pytest
 
-from course import maze, neural_scores
-from course.maze import cache, dandi, simulate, truth
+from course import cache, maze, neural_scores
+from course.maze import dandi, simulate, truth
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from course import cache
 from course.ecog.recording import HAND, Recording, load, save_nwb
 from course.ecog.simulate import RATE, Coupling, cortical_drive, draw_grid, signals
 from course.ecog.task import HAND_RATE, reach_task
-from course.maze import cache
-from course.maze.progress import Progress
+from course.progress import Progress
 
 VERSION = 1
 SECONDS = 1200.0

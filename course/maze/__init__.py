@@ -9,9 +9,11 @@ import os
 import tempfile
 from pathlib import Path
 
-from . import cache, simulate, truth
+from course import cache
+from course.progress import Progress
+
+from . import simulate, truth
 from .dandi import DownloadError, download
-from .progress import Progress
 from .recording import MazeFileError, Session, load
 
 __all__ = ["DownloadError", "MazeFileError", "Session", "download", "load", "session", "simulated_file"]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
-from . import cache
-from .progress import Progress
+from course import cache
+from course.progress import Progress
 
 ARCHIVE = "https://api.dandiarchive.org/api"
 ATTEMPTS = 4
