@@ -2,8 +2,9 @@
 
 python -m benchmarks.ecog [--seeds 301 302 303 304 305] [--parts honest acausal leak targets minutes] [--out out/bench-ecog]
 
-The simulator is frozen under the git tag ecog-simulator-1, set before a transformer was trained on it. The recipe below was tuned on
-session 200 alone. Each result is stored as soon as it is there; a second run continues.
+The decoder and the split are the lesson's own. The simulator is frozen under the git tag ecog-simulator-1, set before a transformer was
+trained on it; the recipe below was tuned on session 200 alone. Each result is stored as soon as it is there; a second run continues. What
+the lesson shows of them is written to assets/results/08_ecog.json.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsRegressor
 from torch import nn
 
+from autograder.grading import reference
 from course import cache, ecog
 
 SEEDS = (301, 302, 303, 304, 305)
@@ -29,30 +31,8 @@ GAP = WINDOW + round(ecog.FILTER_MEMORY_S / ecog.STEP_S)
 UNRELATED_SHIFT = round(150 / ecog.STEP_S)
 HIGH_GAMMA, POTENTIAL = 0, 2
 PARTS = ("honest", "acausal", "leak", "targets", "minutes")
-
-
-class ECoGDecoder(nn.Module):
-    """Features (B, T, N) to outputs (B, T, O): a read-in, learned positions, pre-norm encoder layers, and a read-out at every bin."""
-
-    def __init__(
-        self, num_electrodes: int, d_model: int, num_heads: int, num_layers: int, num_outputs: int, window: int, causal: bool = True
-    ):
-        super().__init__()
-        self.read_in = nn.Linear(num_electrodes, d_model)
-        self.positions = nn.Parameter(0.02 * torch.randn(window, d_model))
-        self.dropout = nn.Dropout(0.3)
-        layer = nn.TransformerEncoderLayer(d_model, num_heads, 2 * d_model, 0.3, "gelu", batch_first=True, norm_first=True)
-        self.layers = nn.TransformerEncoder(layer, num_layers, enable_nested_tensor=False)
-        self.norm = nn.LayerNorm(d_model)
-        self.read_out = nn.Linear(d_model, num_outputs)
-        blocked = torch.ones(window, window).triu(1).bool() if causal else torch.zeros(window, window).bool()
-        self.register_buffer("blocked", blocked)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        steps = x.shape[1]
-        hidden = self.dropout(self.read_in(x) + self.positions[:steps])  # (B, T, D)
-        hidden = self.layers(hidden, mask=self.blocked[:steps, :steps])
-        return self.read_out(self.norm(hidden))
+LESSON = reference.namespace("08_ecog")
+SHOWN = Path(__file__).parents[1] / "assets" / "results" / "08_ecog.json"
 
 
 # Data
@@ -70,12 +50,9 @@ def session_features(seed: int, causal: bool) -> tuple[np.ndarray, np.ndarray, n
         return stored["x"], stored["y"], stored["target"]
 
 
-def contiguous(num_windows: int, gap: int = GAP, fractions: tuple[float, ...] = (0.7, 0.15, 0.15)) -> list[np.ndarray]:
-    """Training, validation and test windows, one block each, in order of time, with `gap` windows left out between."""
-    left = num_windows - 2 * gap
-    first, second = int(fractions[0] * left), int(fractions[1] * left)
-    index = np.arange(num_windows)
-    return [index[:first], index[first + gap : first + gap + second], index[first + second + 2 * gap :]]
+def contiguous(num_windows: int, gap: int = GAP) -> list[np.ndarray]:
+    """The lesson's split: training, validation and test windows in order of time, with `gap` windows left out between."""
+    return [part.numpy() for part in LESSON["contiguous_split"](num_windows, (0.7, 0.15, 0.15), gap)]
 
 
 def shuffled(num_windows: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -190,7 +167,7 @@ def transformer(
     center, scale = (y[train + at].mean(axis=0), y[train + at].std()) if not classes else (0.0, 1.0)
     labels = torch.from_numpy(y).long() if classes else torch.from_numpy((y - center) / scale).float()[:, None]
     say = labels.unfold(0, window, 1) if classes else labels[:, 0].unfold(0, window, 1).transpose(1, 2)
-    decoder = ECoGDecoder(x.shape[1], 64, 4, 2, classes or y.shape[1], window, causal)
+    decoder = LESSON["ECoGDecoder"](x.shape[1], 64, 4, 2, classes or y.shape[1], window, causal)
     average = torch.optim.swa_utils.AveragedModel(decoder, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
     optimizer = torch.optim.AdamW(decoder.parameters(), lr=2e-3, weight_decay=0.1, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
@@ -361,6 +338,23 @@ def report_table(title: str, results: dict[int, dict]) -> None:
                 print(f"{seed}  {row:17}  {scores:.3f}")
 
 
+def write_shown(folder: Path, seeds: list[int]) -> None:
+    """Gather the stored numbers for the lesson: part, then session, then what that part measured."""
+    shown: dict[str, dict] = {part: {} for part in PARTS}
+    for part in PARTS:
+        found = {seed: stored(folder, part, seed) for seed in seeds if (folder / f"{part}-{seed}.json").exists()}
+        for seed, result in found.items():
+            shown[part][str(seed)] = {name: value for name, value in result.items() if not isinstance(value, np.ndarray)}
+        if part in ("honest", "acausal") and found:
+            predictions = [(f["transformer_predicted"], f["ridge_predicted"], f["true"]) for f in found.values()]
+            difference = np.mean([f["transformer"]["r"] - f["ridge"]["r"] for f in found.values()])
+            shown[part]["difference"] = {"mean": float(difference), "interval": paired_interval(predictions)}
+        if part == "targets" and found:
+            shown[part]["confusion"] = np.sum([f["confusion"] for f in found.values()], axis=0).astype(int).tolist()
+    SHOWN.parent.mkdir(exist_ok=True)
+    SHOWN.write_text(json.dumps(shown, indent=1) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Measure what is missing, and print everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -378,6 +372,7 @@ def main() -> None:
         seeds = arguments.seeds[:1] if part == "minutes" else arguments.seeds
         results = {seed: stored(arguments.out, part, seed) for seed in seeds}
         report_scores(part, results) if part in ("honest", "acausal") else report_table(titles[part], results)
+    write_shown(arguments.out, arguments.seeds)
 
 
 if __name__ == "__main__":
