@@ -29,14 +29,16 @@ class Submission:
         *args: Tree,
         doubles: Mapping[str, str] | None = None,
         model: Mapping[str, Tree] | None = None,
+        then: str = "",
         **kwargs: Tree,
     ) -> Reply:
         """Call a function. Raises StudentError if it raises.
 
         model: a module that the function is given before its other arguments: {"module": "double:NAME" or a class of the notebook,
         "sizes": ..., "parameters": ..., "training": ...}, of which all but the first may be left out.
+        then: what to ask about the result and the arguments, a name of `doubles.AFTERWARDS`: whether they share memory, the model's mode.
         """
-        return self._ask(Request("call", name, args, kwargs, doubles=doubles or {}, **(model or {})))
+        return self._ask(Request("call", name, args, kwargs, doubles=doubles or {}, then=then, **(model or {})))
 
     def error(self, name: str, *args: Tree, doubles: Mapping[str, str] | None = None, **kwargs: Tree) -> str:
         """The class name of the exception that a call raises; "" if it raises none. Code not written yet still counts as such."""

@@ -163,3 +163,52 @@ FUNCTIONS |= {
     "MLP": layer_class("n_embd", "dropout", arguments=("x",)),
     "Block": layer_class(*GPT_SIZES, arguments=("x",)),
 }
+
+
+class Moody(nn.Module):
+    """A stand-in for a model with dropout: a linear map (..., inputs) to (..., outputs), to which training mode adds one, and which
+    is doubled where gradients are recorded."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+        self.dropout = nn.Dropout()  # a part whose mode can be forgotten
+
+    def forward(self, x):
+        output = self.linear(x) + float(self.training or self.dropout.training)
+        return 2 * output if torch.is_grad_enabled() else output
+
+
+class Passing(nn.Module):
+    """A stand-in that gives back its first argument, whatever else it is told. Whoever goes through its `layers` finds none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList()
+
+    def forward(self, x, *args, **kwargs):
+        return x
+
+
+MODULES |= {"moody": Moody, "passing": Passing}
+
+
+def shares_memory(result, first, *others):
+    """Whether a tensor, or a NumPy array, lies in the memory of the call's first argument."""
+    if not hasattr(result, "__array__"):
+        return False
+    return torch.as_tensor(result).untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
+
+
+def modes(result, model, *others):
+    """Which of the model's modules are in training mode, the model itself first."""
+    return [module.training for module in model.modules()]
+
+
+def saved(model, *sizes):
+    """For everything that is saved with a model, by name: its mean and its standard deviation."""
+    return {name: [float(values.double().mean()), float(values.double().std())] for name, values in model.state_dict().items()}
+
+
+#: What may be asked after a call, of its result and its arguments.
+AFTERWARDS = {"shares_memory": shares_memory, "modes": modes, "saved": saved}

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .doubles import FUNCTIONS, module_double
+from .doubles import AFTERWARDS, FUNCTIONS, module_double
 
 #: A tree of arrays: what goes in and what comes back. NumPy arrays, numbers, strings and None, in lists, tuples and dicts.
 Tree = Any
@@ -35,6 +35,7 @@ class Request:
     doubles: global name -> name of the function in `doubles.FUNCTIONS` that stands in for it during the call.
     method: which method of the module; training: whether it is in training mode.
     module: for "call", made as for "train" and given to the function before its other arguments; for "train", what is trained.
+    then: for "call": the function of `doubles.AFTERWARDS` that is asked about (result, *arguments); its answer is the reply's result.
     steps, optimizer: for "train": how often `name(module, *args, optimizer)` is called; class name and arguments of the optimizer.
     """
 
@@ -49,6 +50,7 @@ class Request:
     method: str = "forward"
     training: bool = False
     module: str = ""
+    then: str = ""
     steps: int = 0
     optimizer: Mapping[str, Tree] = field(default_factory=dict)
 
@@ -127,6 +129,8 @@ def _call(request: Request, namespace: dict, dtype: torch.dtype) -> Reply:
     with _bound(request.doubles, namespace):  # gradients as in a notebook: a function may differentiate on its own
         first = [_build(request.module, request, namespace, dtype)] if request.module else []
         result = function(*first, *args, **kwargs)
+    if request.then:
+        result = AFTERWARDS[request.then](result, *first, *args)
     return Reply(to_arrays(result, request.name), to_arrays(args, request.name))
 
 
