@@ -36,7 +36,8 @@ class Submission:
 
         model: a module that the function is given before its other arguments: {"module": "double:NAME" or a class of the notebook,
         "sizes": ..., "parameters": ..., "training": ...}, of which all but the first may be left out.
-        then: what to ask about the result and the arguments, a name of `doubles.AFTERWARDS`: whether they share memory, the model's mode.
+        then: what to ask about the result and the arguments, a name of `doubles.AFTERWARDS`: whether they share memory, the model's mode,
+        the result's gradient by the first argument.
         """
         return self._ask(Request("call", name, args, kwargs, doubles=doubles or {}, then=then, **(model or {})))
 
@@ -55,14 +56,14 @@ class Submission:
         parts: Mapping[str, Mapping[str, Tree]] | None = None,
         doubles: Mapping[str, str] | None = None,
         training: bool = False,
+        then: str = "",
     ) -> "Module":
-        """A module to call: built with `sizes`, its parts replaced by stand-ins, its parameters loaded by name (and all of them)."""
-        return Module(
-            self,
-            Request(
-                "method", name, sizes=dict(sizes), parameters=parameters or {}, parts=parts or {}, doubles=doubles or {}, training=training
-            ),
-        )
+        """A module to call: built with `sizes`, its parts replaced by stand-ins, its parameters loaded by name (and all of them).
+
+        then: what to ask about each call's result and the module, a name of `doubles.AFTERWARDS`.
+        """
+        made_of = {"sizes": dict(sizes), "parameters": parameters or {}, "parts": parts or {}, "doubles": doubles or {}}
+        return Module(self, Request("method", name, training=training, then=then, **made_of))
 
     def describe(self, name: str, sizes: Mapping[str, Tree]) -> dict[str, Any]:
         """Parameter names and shapes, buffers, the number of parameters, and which share storage."""
@@ -77,14 +78,15 @@ class Submission:
         parameters: Mapping[str, np.ndarray],
         optimizer: Mapping[str, Tree],
         steps: int = 3,
+        doubles: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Call the step function `name(module, *args, optimizer)` at most three times in float64.
 
         module: a class of the notebook, or "double:linear". optimizer: {"name": "SGD", "lr": 0.1, ...}, a class of torch.optim.
         Returns {"returned": what each step returned, "parameters": by name, afterwards, "training": the module's mode}.
         """
-        request = Request("train", name, args, sizes=dict(sizes), parameters=parameters, module=module, optimizer=optimizer, steps=steps)
-        return self._ask(request).result
+        made_of = {"module": module, "sizes": dict(sizes), "parameters": parameters, "doubles": doubles or {}}
+        return self._ask(Request("train", name, args, optimizer=optimizer, steps=steps, **made_of)).result
 
     def _ask(self, request: Request) -> Reply:
         reply = self._answer(request)

@@ -212,3 +212,70 @@ def saved(model, *sizes):
 
 #: What may be asked after a call, of its result and its arguments.
 AFTERWARDS = {"shares_memory": shares_memory, "modes": modes, "saved": saved}
+
+
+def gradient(result, first, *others):
+    """The gradient of a result of one number by the call's first argument; zeros where the result does not depend on it."""
+    if not (isinstance(result, torch.Tensor) and result.requires_grad):
+        return torch.zeros_like(first)
+    return torch.autograd.grad(result.sum(), first, allow_unused=True, materialize_grads=True)[0]
+
+
+def parameters(result, model, *others):
+    """The model's parameters by name, as the call left them."""
+    return dict(model.named_parameters())
+
+
+AFTERWARDS |= {"gradient": gradient, "parameters": parameters}
+
+#: Lesson 07: the loss of a training step.
+FUNCTIONS |= {"masked_poisson_nll": lambda log_rates, spikes, mask: F.poisson_nll_loss(log_rates[mask], spikes[mask])}
+
+
+class Reader(nn.Module):
+    """A stand-in for a model that attends: x (B, T, width) is read by PyTorch's encoder, and then looks at memory (B, S, width).
+
+    The layer that looks at memory is made first and called last, `looks` times; without memory it looks at x. padding (B, T), True =
+    blocked, hides keys from the encoder. Where gradients are recorded, or in training mode, everything comes out differently.
+    """
+
+    def __init__(self, width: int, heads: int, other_heads: int, layers: int = 1, looks: int = 1) -> None:
+        super().__init__()
+        torch.backends.mha.set_fastpath_enabled(True)  # as in a fresh process
+        self.across = nn.MultiheadAttention(width, other_heads, dropout=0.5, batch_first=True)
+        layer = nn.TransformerEncoderLayer(width, heads, width + 1, dropout=0.5, batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, layers)
+        self.looks = looks
+
+    def forward(self, x, memory=None, padding=None):
+        x = self.encoder(2 * x if torch.is_grad_enabled() else x, src_key_padding_mask=padding)
+        memory = x if memory is None else memory
+        for _ in range(self.looks):
+            x = x + self.across(x, memory, memory)[0]
+        return x
+
+
+MODULES["reader"] = Reader
+
+
+def left_behind(result, model, *others):
+    """What a call leaves on a model, and in PyTorch, when it returns or raises: an exception that it raised is `result`."""
+    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks")
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(True)  # for whoever is asked next
+    return {
+        "raised": isinstance(result, Exception),
+        "hooks": sum(len(getattr(module, kind)) for module in model.modules() for kind in kinds),
+        "replaced methods": sum(module.forward != type(module).forward.__get__(module) for module in model.modules()),
+        "training": [module.training for module in model.modules()],
+        "parameters": dict(model.named_parameters()),
+        "with gradients": sum(p.grad is not None for p in model.parameters()),
+        "learnable": sum(p.requires_grad for p in model.parameters()),
+        "fast path": fast,
+    }
+
+
+AFTERWARDS["left_behind"] = left_behind
+
+#: What is asked even if the call raised.
+AFTER_ERRORS = {"left_behind"}

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .doubles import AFTERWARDS, FUNCTIONS, module_double
+from .doubles import AFTER_ERRORS, AFTERWARDS, FUNCTIONS, module_double
 
 #: A tree of arrays: what goes in and what comes back. NumPy arrays, numbers, strings and None, in lists, tuples and dicts.
 Tree = Any
@@ -35,7 +35,8 @@ class Request:
     doubles: global name -> name of the function in `doubles.FUNCTIONS` that stands in for it during the call.
     method: which method of the module; training: whether it is in training mode.
     module: for "call", made as for "train" and given to the function before its other arguments; for "train", what is trained.
-    then: for "call": the function of `doubles.AFTERWARDS` that is asked about (result, *arguments); its answer is the reply's result.
+    then: for "call" and "method": the function of `doubles.AFTERWARDS` that is asked about (result, *arguments), a method's module being
+    the first; its answer is the reply's result. For "gradient", gradients by the first argument are recorded from the start.
     steps, optimizer: for "train": how often `name(module, *args, optimizer)` is called; class name and arguments of the optimizer.
     """
 
@@ -126,9 +127,16 @@ def undisturbed(dtype: torch.dtype = torch.float32) -> Iterator[None]:
 def _call(request: Request, namespace: dict, dtype: torch.dtype) -> Reply:
     function = _lookup(request.name, namespace)
     args, kwargs = to_tensors(request.args, dtype), to_tensors(dict(request.kwargs), dtype)
+    if request.then == "gradient":
+        args[0].requires_grad_()
     with _bound(request.doubles, namespace):  # gradients as in a notebook: a function may differentiate on its own
         first = [_build(request.module, request, namespace, dtype)] if request.module else []
-        result = function(*first, *args, **kwargs)
+        try:
+            result = function(*first, *args, **kwargs)
+        except Exception as error:
+            if request.then not in AFTER_ERRORS or isinstance(error, NotImplementedError):
+                raise
+            result = error  # what the call left behind is asked all the same
     if request.then:
         result = AFTERWARDS[request.then](result, *first, *args)
     return Reply(to_arrays(result, request.name), to_arrays(args, request.name))
@@ -140,6 +148,8 @@ def _method(request: Request, namespace: dict, dtype: torch.dtype) -> Reply:
         args, kwargs = to_tensors(request.args, dtype), to_tensors(dict(request.kwargs), dtype)
         method = module if request.method == "forward" else getattr(module, request.method)
         result = method(*args, **kwargs)
+        if request.then:
+            result = AFTERWARDS[request.then](result, module, *args)
     return Reply(to_arrays(result, request.name), to_arrays(args, request.name))
 
 
