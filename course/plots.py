@@ -446,3 +446,108 @@ def fit_with_slider(
         yaxis={"title": {"text": ylabel}, "range": [float(low - room), float(high + room)]},
     )
     return figure
+
+
+def raster(
+    times: Sequence[Any], groups: Mapping[str, int] | None = None, xlabel: str = "time", title: str = "", ax: Axes | None = None
+) -> None:
+    """Spikes as ticks, a row for each neuron. times: one array a neuron. groups: name -> how many rows, from the bottom up."""
+    ax = ax or plt.subplots(figsize=(7.5, 3.6), layout="constrained")[1]
+    colors, below = [], 0
+    for (name, size), line in zip((groups or {"": len(times)}).items(), LINES, strict=False):
+        colors += [line[0]] * size
+        ax.annotate(name, (1.01, below + size / 2), xycoords=("axes fraction", "data"), color=line[0], fontsize=9, rotation=90, va="center")
+        below += size
+    ax.eventplot([_array(spikes) for spikes in times], colors=colors, linelengths=0.9, linewidths=0.9)
+    ax.set(xlabel=xlabel, ylabel="neuron", ylim=(-0.5, len(times) - 0.5))
+    ax.set_title(title, fontsize=11)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def bars(values: Mapping[str, Any], xlabel: str, title: str = "", marks: Mapping[str, float] | None = None, ax: Axes | None = None) -> None:
+    """Named horizontal bars, from the top, each with its number. values: name -> a number, or several: then their mean, and a dot for each.
+
+    marks: name -> place of a line to compare with.
+    """
+    ax = ax or plt.subplots(figsize=(7, 0.9 + 0.42 * len(values)), layout="constrained")[1]
+    for row, value in enumerate(values.values()):
+        each = np.atleast_1d(_array(value)).astype(float)
+        ax.barh(row, each.mean(), color=PALE[QUERY], edgecolor=QUERY, height=0.65)
+        if len(each) > 1:
+            ax.plot(each, np.full(len(each), row), "o", color=QUERY, markersize=4)
+        ax.annotate(f"{each.mean():.2f}", (max(each.max(), 0), row), (7, 0), textcoords="offset points", va="center", fontsize=9, color=INK)
+    for name, place in (marks or {}).items():
+        ax.axvline(place, color=KEY, linestyle="--", linewidth=1.4)
+        ax.annotate(name, (place, 1.01), xycoords=("data", "axes fraction"), color=KEY, fontsize=9, ha="center", va="bottom")
+    ax.axvline(0, color=INK, linewidth=0.8)
+    ax.set_yticks(range(len(values)), list(values))
+    ax.invert_yaxis()
+    ax.margins(x=0.12)
+    ax.set(xlabel=xlabel)
+    ax.set_title(title, fontsize=11, pad=18 if marks else None)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(left=False)
+
+
+def by_direction(x: Any, panels: Mapping[str, Any], angles: Any, xlabel: str, ylabel: str, title: str = "") -> None:
+    """Lines colored by direction, a panel for each name: name -> (directions, time). angles (directions,), in radians."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 2.9), squeeze=False, layout="constrained")
+    for ax, (name, lines) in zip(axes[0], panels.items(), strict=True):
+        for line, color in zip(_array(lines), direction_colors(angles), strict=True):
+            ax.plot(_array(x), line, color=color, linewidth=1.6)
+        ax.axvline(0, color=MUTED, linewidth=1)
+        ax.set(title=name, xlabel=xlabel, ylabel=ylabel)
+        ax.title.set_fontsize(10)
+        ax.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title, fontsize=11)
+
+
+def direction_colors(angles: Any) -> np.ndarray:
+    """(n, 4) colors of directions in radians, from the cyclic map in which all lessons draw reaches; its palest part is darkened."""
+    colors = plt.get_cmap("twilight_shifted")((_array(angles) + np.pi) / (2 * np.pi) % 1)
+    colors[:, :3] *= 0.85
+    return colors
+
+
+def paths(panels: Mapping[str, Any], angles: Any, title: str = "", unit: str = "mm") -> None:
+    """Paths in the plane, a panel for each name: name -> (trials, time, 2). angles (trials,), in radians, color them."""
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(2.9 * len(panels), 3.3), squeeze=False, sharex=True, sharey=True, layout="constrained"
+    )
+    for ax, (name, lines) in zip(axes[0], panels.items(), strict=True):
+        for line, color in zip(_array(lines), direction_colors(angles), strict=True):
+            ax.plot(*line.T, color=color, linewidth=1)
+        ax.set(aspect="equal", xlabel=f"x, {unit}")
+        ax.set_title(name, fontsize=10)
+    axes[0][0].set_ylabel(f"y, {unit}")
+    figure.suptitle(title, fontsize=11)
+
+
+def trajectories(panels: Mapping[str, Any], angles: Any, names: Sequence[str], title: str = "", mark: int = 0) -> Any:
+    """Paths through space to turn around, in plotly, a scene for each name: name -> (lines, time, 3). Returns a plotly Figure.
+
+    angles (lines,), in radians, color them; lines of one name share a place in the legend, where a click hides them; mark: the time step
+    that gets a dot.
+    """
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(1, len(panels), specs=[[{"type": "scene"}] * len(panels)], subplot_titles=list(panels), horizontal_spacing=0.02)
+    colors = [f"rgb({r:.0f},{g:.0f},{b:.0f})" for r, g, b in 255 * direction_colors(angles)[:, :3]]
+    for column, lines in enumerate(panels.values(), 1):
+        for row, (name, line, color) in enumerate(zip(names, _array(lines), colors, strict=True)):
+            places = dict(zip("xyz", line.T.round(4).tolist(), strict=True))
+            look = {"name": name, "legendgroup": name, "line": {"color": color, "width": 5}, "hoverinfo": "name"}
+            figure.add_trace(
+                go.Scatter3d(**places, mode="lines", showlegend=column == 1 and name not in list(names)[:row], **look), 1, column
+            )
+            dot = {axis: [line[mark, i].item()] for i, axis in enumerate("xyz")}
+            marker = {"color": color, "size": 4}
+            figure.add_trace(
+                go.Scatter3d(**dot, mode="markers", marker=marker, legendgroup=name, showlegend=False, hoverinfo="skip"), 1, column
+            )
+    scene = {f"{axis}axis": {"title": {"text": f"PC {i}"}, "showticklabels": False} for i, axis in enumerate("xyz", 1)}
+    scene["camera"] = {"eye": {"x": 1.3, "y": 1.3, "z": 0.9}}
+    figure.update_scenes(scene)
+    figure.update_layout(title=title, height=470, template="plotly_white", margin={"t": 80, "b": 10, "l": 10, "r": 10})
+    return figure
