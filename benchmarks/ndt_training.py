@@ -93,31 +93,37 @@ def build(session: Session, recipe: Recipe) -> nn.Module:
 def fit(learn: Session, val: Session | None, recipe: Recipe, steps: int, device: str = "cpu") -> Trained:
     """Train for `steps` steps. With validation trials, give back the model of the step that scores best on them, and its score."""
     torch.manual_seed(recipe.seed)
-    heldin = torch.tensor(learn.heldin, device=device)
-    targets = torch.tensor(np.concatenate([learn.heldin, learn.heldout], axis=-1), device=device)
+    heldin, targets = tensors(learn, device)
     model = build(learn, recipe).to(device)
     model.start_at_mean(targets)
     average = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _warm_cosine(step, recipe))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_cosine(step, recipe))
     result = Trained(average, -np.inf, steps, 0.0, [])
     for step in range(1, steps + 1):
-        rows = torch.randint(len(heldin), (recipe.batch,), device=device)
-        spikes, masked = mask_spikes(heldin[rows], recipe)
-        scored = torch.cat([masked, torch.ones_like(targets[rows][..., learn.num_heldin :], dtype=torch.bool)], dim=-1)
-        loss = LESSON["masked_poisson_nll"](model(spikes), targets[rows], scored)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimizer.step()
+        LESSON["train_step"](model, draw_batch(heldin, targets, recipe), optimizer)
         schedule.step()
-        _follow(average, model, min(recipe.averaging, step / (step + 10)))
+        follow(average, model, min(recipe.averaging, step / (step + 10)))
         if val is not None and step % recipe.check_every == 0:
             bits = neural_scores.bits_per_spike(predict([average], val.heldin)[..., val.num_heldin :], val.heldout)
             result.curve.append((step, bits))
             if bits > result.val_bits:
                 result = replace(result, model=copy.deepcopy(average), val_bits=bits, best_step=step)
     return result
+
+
+def tensors(session: Session, device: str = "cpu") -> tuple[torch.Tensor, torch.Tensor]:
+    """Counts of held-in neurons, and of all neurons."""
+    every = np.concatenate([session.heldin, session.heldout], axis=-1)
+    return torch.tensor(session.heldin, device=device), torch.tensor(every, device=device)
+
+
+def draw_batch(heldin: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Random trials for the lesson's train_step: what the model sees, all counts, and which of them are scored."""
+    rows = torch.randint(len(heldin), (recipe.batch,), device=heldin.device)
+    spikes, masked = mask_spikes(heldin[rows], recipe)
+    heldout = torch.ones_like(targets[rows][..., heldin.shape[-1] :], dtype=torch.bool)
+    return spikes, targets[rows], torch.cat([masked, heldout], dim=-1)
 
 
 def mask_spikes(spikes: torch.Tensor, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:
@@ -138,13 +144,15 @@ def predict(models: list[nn.Module], heldin: np.ndarray) -> np.ndarray:
     return torch.stack([model.eval()(spikes).exp().double() for model in models]).mean(dim=0).cpu().numpy()
 
 
-def _warm_cosine(step: int, recipe: Recipe) -> float:
+def warm_cosine(step: int, recipe: Recipe) -> float:
+    """The share of the learning rate: up in a line, down along half a cosine."""
     if step < recipe.warm_up:
         return (step + 1) / recipe.warm_up
     return 0.5 * (1 + np.cos(np.pi * (step - recipe.warm_up) / max(1, recipe.steps - recipe.warm_up)))
 
 
 @torch.no_grad()
-def _follow(average: nn.Module, model: nn.Module, keep: float) -> None:
+def follow(average: nn.Module, model: nn.Module, keep: float) -> None:
+    """Move each weight of the running average towards the model's."""
     for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
         slow.lerp_(fast, 1 - keep)
