@@ -210,7 +210,7 @@ def _picture(rows: list[list[tuple[str, torch.Tensor]]], queries: list[str], key
                 ax.axis("off")
                 continue
             name, weights = rows[i][j]
-            ax.imshow(weights, cmap=plots.WEIGHT_MAP, vmin=0, vmax=1, interpolation="nearest")
+            ax.imshow(weights.numpy(), cmap=plots.WEIGHT_MAP, vmin=0, vmax=1, interpolation="nearest")
             ax.set_title(name, fontsize=8, pad=2)
             ax.tick_params(length=0, pad=1)
             if j == 0:
