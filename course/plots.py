@@ -551,3 +551,72 @@ def trajectories(panels: Mapping[str, Any], angles: Any, names: Sequence[str], t
     figure.update_scenes(scene)
     figure.update_layout(title=title, height=470, template="plotly_white", margin={"t": 80, "b": 10, "l": 10, "r": 10})
     return figure
+
+
+def grid_maps(panels: Mapping[str, Any], positions: Any, label: str, title: str = "", limit: float | None = None) -> None:
+    """A number for each electrode where the electrode lies, a panel for each name: name -> (electrodes,).
+
+    positions (electrodes, 2), in mm. Purple is negative, orange positive; limit: the number of the darkest color.
+    """
+    places = _array(positions)
+    limit = limit or max(float(np.abs(_array(values)).max()) for values in panels.values())
+    figure, axes = plt.subplots(1, len(panels), figsize=(3.1 * len(panels) + 0.8, 3.3), squeeze=False, layout="constrained")
+    pitch = np.diff(np.unique(places[:, 0])).min() if len(places) > 1 else 1.0
+    for ax, (name, values) in zip(axes[0], panels.items(), strict=True):
+        for place, value in zip(places, _array(values) / limit, strict=True):
+            corner = place - 0.46 * pitch
+            color = plt.get_cmap("PuOr_r")((value + 1) / 2)
+            ax.add_patch(plt.Rectangle(corner, 0.92 * pitch, 0.92 * pitch, facecolor=color, edgecolor="#BBBBBB", linewidth=0.6))
+        low, high = places.min(axis=0) - pitch, places.max(axis=0) + pitch
+        ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal", xlabel="mm, anterior →", xticks=[], yticks=[])
+        ax.set_title(name, fontsize=10)
+        ax.spines[:].set_visible(False)
+    axes[0][0].set_ylabel("mm, dorsal →")
+    colors = plt.cm.ScalarMappable(plt.Normalize(-limit, limit), "PuOr_r")
+    figure.colorbar(colors, ax=axes[0].tolist(), label=label, shrink=0.75)
+    figure.suptitle(title, fontsize=11)
+
+
+def spectrogram(
+    power: Any, times: Any, frequencies: Any, events: Mapping[str, float] | None = None, title: str = "", ax: Axes | None = None
+) -> None:
+    """Change of power (frequencies, times) as a heat map around zero, time to the right; `events` are marked: name -> time in s."""
+    power, times, frequencies = _array(power), _array(times), _array(frequencies)
+    ax = ax or plt.subplots(figsize=(6.5, 3.4), layout="constrained")[1]
+    limit = np.abs(power).max()
+    image = ax.pcolormesh(times, frequencies, power, cmap="PuOr_r", vmin=-limit, vmax=limit, shading="nearest", rasterized=True)
+    ax.figure.colorbar(image, ax=ax, label="change of log power")
+    for name, when in (events or {}).items():
+        ax.axvline(when, color=INK, linestyle="--", linewidth=1.2)
+        ax.annotate(name, (when, 1.02), xycoords=("data", "axes fraction"), color=INK, fontsize=9, ha="center")
+    ax.set(xlabel="time, s", ylabel="frequency, Hz")
+    ax.set_title(title, fontsize=11, pad=20 if events else None)
+
+
+def traces(times: Any, panels: Mapping[str, Mapping[str, Any]], xlabel: str, title: str = "") -> None:
+    """Time courses under one another, a panel for each quantity: quantity -> name of the line -> (times,). The first line is gray."""
+    figure, axes = plt.subplots(len(panels), 1, figsize=(8.5, 1.2 + 1.5 * len(panels)), squeeze=False, sharex=True, layout="constrained")
+    styles = [(MUTED, "-", 2.6), (KEY, "--", 1.3), (QUERY, "-", 1.5), (VALUE, "-.", 1.5)]
+    for ax, (quantity, lines) in zip(axes[:, 0], panels.items(), strict=True):
+        for (name, line), (color, dash, width) in zip(lines.items(), styles, strict=False):
+            ax.plot(_array(times), _array(line), label=name, color=color, linestyle=dash, linewidth=width)
+        ax.axhline(0, color=FAINT, zorder=0)
+        ax.set_ylabel(quantity, fontsize=9)
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0, 0].legend(frameon=False, fontsize=9, ncols=4, loc="lower right", bbox_to_anchor=(1, 1))
+    axes[-1, 0].set_xlabel(xlabel)
+    figure.suptitle(title, fontsize=11, x=0.02, ha="left")
+
+
+def confusion(counts: Any, names: Sequence[str], title: str = "", ax: Axes | None = None) -> None:
+    """How often each true class (row) was taken for each class (column), counts (classes, classes), as shares of the row."""
+    counts = _array(counts).astype(float)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    ax = ax or _axes(shares.shape)
+    ax.imshow(shares, cmap=WEIGHT_MAP, vmin=0, vmax=max(0.5, shares.max()), aspect="equal")
+    for (i, j), share in np.ndenumerate(shares):
+        ax.text(j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=9, color="white" if share > 0.3 else INK)
+    ax.set_xticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel="decoded", ylabel="true")
+    ax.set_title(title, fontsize=11)
