@@ -66,9 +66,10 @@ def test_windows_values(submission, observe, draw):
 @windows.probe(points=1)
 def test_windows_view(submission, observe, draw):
     """The windows lie in the memory of x: no number is copied."""
-    for length, step in ((5, 2), (4, 1), (13, 1)):
+    places = {True: "in the memory of x", False: "in memory of their own"}
+    for length, step in ((5, 2), (4, 1)):
         reply = submission.call("sliding_windows", draw.normal(13, 3), length, step, then="shares_memory")
-        observe(f"whether windows of {length} bins, every {step}, share the memory of x", reply.result)
+        observe(f"where windows of {length} bins, every {step}, lie", places.get(reply.result, "nowhere: there is no tensor"))
 
 
 @windows.probe(points=1)
@@ -109,9 +110,9 @@ def test_split_order(submission, observe, draw):
     """Each part is one block without holes, and the parts follow one another in time."""
     found = submission.call("contiguous_split", int(draw.integers(90, 120)), (0.6, 0.3, 0.1), 4).result
     parts = [np.asarray(part).ravel() for part in found]
-    observe("each part is one block, ascending", [bool((np.diff(part) == 1).all()) for part in parts])
-    ends = [[part.min(), part.max()] for part in parts]
-    observe("each part begins after the last one's end", [bool(ends[i][1] < ends[i + 1][0]) for i in range(len(ends) - 1)])
+    observe("the windows of each part", ["one block" if (np.diff(part) == 1).all() else "not one block, ascending" for part in parts])
+    later = [parts[i].max() < parts[i + 1].min() for i in range(len(parts) - 1)]
+    observe("the beginning of validation and of test", ["after the last part" if each else "before the last part's end" for each in later])
 
 
 @split.probe(points=1)
@@ -137,8 +138,9 @@ def test_split_errors(submission, observe, draw):
                 raise
             kind, message = error.failure.kind, error.failure.message
         observe(f"error for {count} windows with a gap of {gap}", kind)
-        told = [str(count) in message, str(gap) in message or str(2 * gap) in message]
-        observe(f"its message names the {count} windows, and the gap of {gap} (or both gaps together)", told)
+        observe(f"its message, on the {count} windows", "names them" if str(count) in message else "does not name them")
+        named = str(gap) in message or str(2 * gap) in message
+        observe(f"its message, on the gap of {gap} (or both gaps together)", "names it" if named else "does not name it")
     observe("no error if each part has one window", submission.call("contiguous_split", 2 * gap + 4, (0.5, 0.25, 0.25), gap).result)
 
 
@@ -152,12 +154,12 @@ def test_standardizer_values(submission, observe, draw):
     reply = submission.call("fit_standardizer", draw.normal(B, T, N) * scale + shift)
     observe("(mean, sd) of windows", reply.result)
     observe("train, afterwards", reply.arguments)
-    observe("(mean, sd) of the example by hand", submission.call("fit_standardizer", np.array([[1.0, 10.0], [3.0, 50.0]])).result)
 
 
 @standardizer.probe(points=1)
 def test_standardizer_axes(submission, observe, draw):
     """The features are the last axis, however many axes stand before it."""
+    observe("(mean, sd) of two bins", submission.call("fit_standardizer", np.array([[1.0, 10.0], [3.0, 50.0]])).result)
     observe("(mean, sd) of bins (T, N)", submission.call("fit_standardizer", draw.normal(T, N)).result)
     observe("(mean, sd) of four axes", submission.call("fit_standardizer", draw.normal(2, 3, B, N)).result)
     observe("(mean, sd) of a single feature", submission.call("fit_standardizer", draw.normal(B, T, 1)).result)
@@ -169,11 +171,12 @@ def test_standardizer_constant(submission, observe, draw):
     x = draw.normal(B, T, N)
     x[..., 1], x[..., 4] = int(draw.integers(2, 9)), 0.0
     x[..., 2] *= 0.0625  # a power of two, so that every number still fits into float32
-    mean, sd = submission.call("fit_standardizer", x).result
-    observe("whether each feature's sd is above 0", np.asarray(sd) > 0)
-    observe("whether features 1 and 4, which never change, have sd 1", np.abs(np.asarray(sd)[[1, 4]] - 1) < 1e-3)
-    observe("sd of the others", np.asarray(sd)[[0, 2, 3]])
-    observe("means", mean)
+    found = submission.call("fit_standardizer", x).result
+    sd = np.asarray(found[1])
+    constant = ["0 or less" if value <= 0 else "not 1, but above 0" if abs(value - 1) > 1e-3 else "1" for value in sd[[1, 4]]]
+    observe("sd of two features that never change", constant)
+    observe("sd of the others", sd[[0, 2, 3]])
+    observe("means", found[0])
 
 
 # --- ridge ---
@@ -303,7 +306,7 @@ def test_decoder_dropout(submission, observe, draw):
     modes = (False, True)
     calm, shaken = (submission.module("ECoGDecoder", SIZES, stream, ends | {"layers": PASS}, training=m)(x).result for m in modes)
     observe("tokens in evaluation", calm)
-    observe("in training, a token's numbers are silent or made up for; some are silent, some not", silent_or(calm, shaken, 1 / 0.7))
+    observe("in training, the tokens' numbers are", fates(calm, shaken, 1 / 0.7))
     # Attention is silenced, and the feed-forward part says the same to every token, so that what is added shows dropout alone.
     layer = layer_parameters(draw, 0, D)
     for name in ("self_attn.out_proj.weight", "self_attn.out_proj.bias", "linear1.weight", "linear2.bias"):
@@ -314,13 +317,14 @@ def test_decoder_dropout(submission, observe, draw):
     said = [submission.module("ECoGDecoder", one, stream | layer, ends | {"dropout": PASS}, training=m)(x).result for m in modes]
     added = [np.subtract(each, calm) for each in said]
     observe("what the layer adds in evaluation", added[0], **CLOSE)
-    observe("in training, what the layer adds was dropped twice at that rate", silent_or(*added, 0.7**-2))
+    observe("in training, the numbers that the layer adds, dropped twice, are", fates(*added, 0.7**-2))
 
 
-def silent_or(calm, shaken, louder):
-    """Whether all entries are silent, or so much louder; and whether there are some of both."""
-    silent, loud = np.abs(shaken) < 1e-4, np.abs(np.subtract(shaken, np.multiply(calm, louder))) < 1e-3
-    return [bool((silent | loud).all()), bool((silent & ~loud).any()), bool((loud & ~silent).any())]
+def fates(calm, shaken, louder):
+    """What became of the numbers in training: which of three things happened to any of them, in words."""
+    silent, made_up = np.abs(shaken) < 1e-4, np.abs(np.subtract(shaken, np.multiply(calm, louder))) < 1e-3
+    seen = {"silent": silent & ~made_up, "as much louder as makes up for those": made_up & ~silent, "something else": ~(silent | made_up)}
+    return ", or ".join(name for name, any_of_them in seen.items() if any_of_them.any())
 
 
 @decoder.probe(points=1)
@@ -334,7 +338,8 @@ def test_decoder_parameters(submission, observe, draw):
     saved = submission.call("ECoGDecoder", **sizes, then="saved").result
     observe("names of what is saved", sorted(saved))
     mean, sd = saved.get("positions", [1.0, 1.0])
-    observe("positions begin with a mean of about 0 and an sd of about 0.02", [abs(mean) < 0.002, abs(sd - 0.02) < 0.002])
+    small = abs(mean) < 0.002 and abs(sd - 0.02) < 0.002
+    observe("positions, to begin with", "mean 0 and sd 0.02" if small else "another mean or another sd")
 
 
 @decoder.probe(points=1)
@@ -349,41 +354,55 @@ def test_decoder_heads(submission, observe, draw):
 # --- the score ---
 
 
-def asked(submission, draw, batches, training, then=""):
-    """What evaluate makes of a linear stand-in that gives itself away in training mode and where gradients are recorded."""
+def asked(submission, draw, batches, model, then=""):
+    """What evaluate makes of a stand-in (..., N) to (..., OUT), on batches of so many samples."""
     pairs = [(draw.normal(b, T, N), draw.normal(b, T, OUT)) for b in batches]
-    model = {
-        "module": "double:moody",
-        "sizes": {"inputs": N, "outputs": OUT},
-        "parameters": draw.linear("linear", N, OUT),
-        "training": training,
-    }
     return submission.call("evaluate", pairs, model=model, then=then).result
+
+
+def linear(draw):
+    sizes = {"in_features": N, "out_features": OUT}
+    parameters = {"weight": draw.normal(OUT, N, scale=0.5), "bias": draw.normal(OUT)}
+    return {"module": "double:linear", "sizes": sizes, "parameters": parameters}
+
+
+def noticing(draw, what, training):
+    sizes = {"inputs": N, "outputs": OUT, "notices": what}
+    return {"module": "double:moody", "sizes": sizes, "parameters": draw.linear("linear", N, OUT), "training": training}
 
 
 @score.probe(points=1)
 def test_evaluate_equal_batches(submission, observe, draw):
     """The mean of the squared errors over all numbers of all samples, as one number."""
-    observe("score of two batches of four samples", asked(submission, draw, (4, 4), training=False))
-    observe("score of one batch", asked(submission, draw, (6,), training=False))
+    observe("score of two batches of four samples", asked(submission, draw, (4, 4), linear(draw)))
+    observe("score of one batch", asked(submission, draw, (6,), linear(draw)))
 
 
 @score.probe(points=1)
 def test_evaluate_last_batch(submission, observe, draw):
     """Each sample counts the same: those of a small last batch no more than others."""
-    observe("score of batches of 8, 8 and 1", asked(submission, draw, (8, 8, 1), training=False))
-    observe("score of batches of 2 and 6", asked(submission, draw, (2, 6), training=False))
+    observe("score of batches of 8, 8 and 1", asked(submission, draw, (8, 8, 1), linear(draw)))
+    observe("score of batches of 2 and 6", asked(submission, draw, (2, 6), linear(draw)))
 
 
 @score.probe(points=1)
 def test_evaluate_mode(submission, observe, draw):
     """The model answers in evaluation mode, whatever mode it was in."""
-    observe("score of a model that was training", asked(submission, draw, (4, 4), training=True))
+    model = noticing(draw, "training", training=True)
+    observe("score of a model that was training", asked(submission, draw, (4, 4), model))
+
+
+@score.probe(points=1)
+def test_evaluate_gradients(submission, observe, draw):
+    """No gradients are recorded while the model answers."""
+    model = noticing(draw, "gradients", training=False)
+    observe("score of a model that says something else where gradients are recorded", asked(submission, draw, (4, 4), model))
 
 
 @score.probe(points=1)
 def test_evaluate_mode_afterwards(submission, observe, draw):
     """Afterwards the model is in the mode in which it was before."""
+    modes = {True: "training", False: "evaluation"}
     for training in (True, False):
-        found = asked(submission, draw, (4, 4), training=training, then="modes")
-        observe(f"whether it and its parts are in training mode; before: {training}", found)
+        found = asked(submission, draw, (4, 4), noticing(draw, "training", training), then="modes")
+        observe(f"modes of the model and its parts, {modes[training]} before", [modes[mode] for mode in found])

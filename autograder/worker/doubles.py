@@ -166,17 +166,20 @@ FUNCTIONS |= {
 
 
 class Moody(nn.Module):
-    """A stand-in for a model with dropout: a linear map (..., inputs) to (..., outputs), to which training mode adds one, and which
-    is doubled where gradients are recorded."""
+    """A stand-in for a model with dropout: a linear map (..., inputs) to (..., outputs) that shows how it is asked.
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    notices: "training" adds one to its outputs in training mode, "gradients" where they are recorded.
+    """
+
+    def __init__(self, inputs: int, outputs: int, notices: str) -> None:
         super().__init__()
         self.linear = nn.Linear(inputs, outputs)
         self.dropout = nn.Dropout()  # a part whose mode can be forgotten
+        self.notices = notices
 
     def forward(self, x):
-        output = self.linear(x) + float(self.training or self.dropout.training)
-        return 2 * output if torch.is_grad_enabled() else output
+        modes = {"training": self.training or self.dropout.training, "gradients": torch.is_grad_enabled()}
+        return self.linear(x) + float(modes[self.notices])
 
 
 class Passing(nn.Module):
@@ -194,9 +197,9 @@ MODULES |= {"moody": Moody, "passing": Passing}
 
 
 def shares_memory(result, first, *others):
-    """Whether a tensor, or a NumPy array, lies in the memory of the call's first argument."""
+    """Whether a tensor, or a NumPy array, lies in the memory of the call's first argument; None for anything else."""
     if not hasattr(result, "__array__"):
-        return False
+        return None
     return torch.as_tensor(result).untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
 
 

@@ -138,6 +138,18 @@ def empty_windows(x, length, step):
     return x.as_strided((count, length, x.shape[1]), (step * x.stride(0), *x.stride()))
 
 
+@misconception(
+    "sliding_windows",
+    what="A window as long as the recording is refused.",
+    why="It fits, exactly once. Comparisons at a border deserve a test of their own.",
+)
+def none_that_just_fits(x, length, step):
+    checked_windows(x, length, step)
+    if len(x) == length:
+        raise ValueError("no such window")
+    return sliding_windows_of(x, length, step)
+
+
 # --- contiguous_split ---
 
 
@@ -219,6 +231,44 @@ def gap_at_the_end(num_windows, fractions, gap):
 )
 def shares_of_all(num_windows, fractions, gap):
     return parts_from(num_windows, int(fractions[0] * num_windows), int(fractions[1] * num_windows), gap)
+
+
+@misconception(
+    "contiguous_split",
+    what="The shares are taken of all windows, and the gaps are cut off where validation and test begin.",
+    why="The smaller parts pay for the gaps: with a long one, hardly anything is left to choose and to test on.",
+)
+def later_parts_pay(num_windows, fractions, gap):
+    first = int(fractions[0] * num_windows)
+    second = first + int(fractions[1] * num_windows)
+    if min(first, second - first - gap, num_windows - second - gap) < 1:
+        raise ValueError(f"{num_windows} windows with a gap of {gap} are too few")
+    index = torch.arange(num_windows)
+    return index[:first], index[first + gap : second], index[second + gap :]
+
+
+@misconception(
+    "contiguous_split",
+    what="The shares are taken of all windows, and the gaps are cut off where training and validation end.",
+    why="What is left out belongs to no part, so the shares are meant of the rest: only then do they stay what was asked for.",
+)
+def earlier_parts_pay(num_windows, fractions, gap):
+    first = int(fractions[0] * num_windows)
+    second = first + int(fractions[1] * num_windows)
+    if min(first - gap, second - first - gap, num_windows - second) < 1:
+        raise ValueError(f"{num_windows} windows with a gap of {gap} are too few")
+    index = torch.arange(num_windows)
+    return index[: first - gap], index[first : second - gap], index[second:]
+
+
+@misconception(
+    "contiguous_split",
+    what="For each part there is a mark at every window, and not the numbers of its own windows.",
+    why="Both can pick windows, but the length of such a list says nothing of the part, and a loader counts windows that it should not.",
+)
+def marked(num_windows, fractions, gap):
+    index = torch.arange(num_windows)
+    return tuple(torch.isin(index, part) for part in parts_from(num_windows, *sizes_of(num_windows, fractions, gap), gap))
 
 
 @misconception(
@@ -332,6 +382,15 @@ def one_for_all_features(train):
 )
 def over_the_first_axis(train):
     return train.mean(dim=0), steady(train.std(dim=0, correction=0))
+
+
+@misconception(
+    "fit_standardizer",
+    what="Mean and standard deviation are taken over the first two axes, whatever axes there are.",
+    why="That is right for windows. Bins without windows have one axis less, and their features would be thrown together.",
+)
+def over_two_axes(train):
+    return train.mean(dim=(0, 1)), steady(train.std(dim=(0, 1), correction=0))
 
 
 @misconception(
