@@ -449,18 +449,16 @@ def fit_with_slider(
 
 
 def raster(
-    times: Sequence[Any], groups: Mapping[str, int] | None = None, xlabel: str = "time", title: str = "", ax: Axes | None = None
+    times: Sequence[Any], events: Mapping[str, float] | None = None, xlabel: str = "time", title: str = "", ax: Axes | None = None
 ) -> None:
-    """Spikes as ticks, a row for each neuron. times: one array a neuron. groups: name -> how many rows, from the bottom up."""
-    ax = ax or plt.subplots(figsize=(7.5, 3.6), layout="constrained")[1]
-    colors, below = [], 0
-    for (name, size), line in zip((groups or {"": len(times)}).items(), LINES, strict=False):
-        colors += [line[0]] * size
-        ax.annotate(name, (1.01, below + size / 2), xycoords=("axes fraction", "data"), color=line[0], fontsize=9, rotation=90, va="center")
-        below += size
-    ax.eventplot([_array(spikes) for spikes in times], colors=colors, linelengths=0.9, linewidths=0.9)
+    """Spikes as ticks, a row for each neuron. times: one array a neuron. events: name -> time, marked."""
+    ax = ax or plt.subplots(figsize=(8, 3.6), layout="constrained")[1]
+    ax.eventplot([_array(spikes) for spikes in times], colors=QUERY, linelengths=0.9, linewidths=0.9)
+    for name, when in (events or {}).items():
+        ax.axvline(when, color=KEY, linewidth=1.2, linestyle="--")
+        ax.annotate(name, (when, 1.01), xycoords=("data", "axes fraction"), color=KEY, fontsize=9, ha="center", va="bottom")
     ax.set(xlabel=xlabel, ylabel="neuron", ylim=(-0.5, len(times) - 0.5))
-    ax.set_title(title, fontsize=11)
+    ax.set_title(title, fontsize=11, pad=20 if events else None)
     ax.spines[["top", "right"]].set_visible(False)
 
 
@@ -489,16 +487,23 @@ def bars(values: Mapping[str, Any], xlabel: str, title: str = "", marks: Mapping
     ax.tick_params(left=False)
 
 
-def by_direction(x: Any, panels: Mapping[str, Any], angles: Any, xlabel: str, ylabel: str, title: str = "") -> None:
-    """Lines colored by direction, a panel for each name: name -> (directions, time). angles (directions,), in radians."""
+def by_direction(
+    x: Any, panels: Mapping[str, Any], angles: Any, xlabel: str, ylabel: str, title: str = "", names: Sequence[str] | None = None
+) -> None:
+    """Lines colored by direction, a panel for each name: name -> (directions, time). angles (directions,), in radians.
+
+    names: of the directions, for a legend.
+    """
     figure, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 2.9), squeeze=False, layout="constrained")
     for ax, (name, lines) in zip(axes[0], panels.items(), strict=True):
         for line, color in zip(_array(lines), direction_colors(angles), strict=True):
-            ax.plot(_array(x), line, color=color, linewidth=1.6)
+            ax.plot(_array(x), line, color=color, linewidth=1.8)
         ax.axvline(0, color=MUTED, linewidth=1)
         ax.set(title=name, xlabel=xlabel, ylabel=ylabel)
         ax.title.set_fontsize(10)
         ax.spines[["top", "right"]].set_visible(False)
+    if names is not None:
+        figure.legend(axes[0][0].lines[: len(names)], names, loc="outside right center", frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=11)
 
 

@@ -112,12 +112,9 @@ print(f"\n{len(spike_times)} neurons, {sum(map(len, spike_times)):,} spikes, {le
 # %% look="raster"
 k = 0  # another trial?
 around = [1000 * (t[(t > onset[k] - 1) & (t < onset[k] + 0.6)] - onset[k]) for t in spike_times]
-plots.raster(around, xlabel="ms from movement onset", title="Simulated spikes of one trial: each row is a neuron")
-for name, when in {"targets": target_on[k], "go": go[k], "movement": onset[k]}.items():
-    at = 1000 * (when - onset[k])
-    if at > -1000:
-        plots.plt.axvline(at, color=plots.KEY, linewidth=1.2)
-        plots.plt.annotate(name, (at, 163), color=plots.KEY, fontsize=9, ha="center", va="bottom", annotation_clip=False)
+events = {"targets": target_on[k], "go": go[k], "movement": onset[k]}
+events = {name: 1000 * (when - onset[k]) for name, when in events.items() if when > onset[k] - 1}
+plots.raster(around, events, "ms from movement onset", "Simulated spikes of one trial: each row is a neuron")
 
 # %% [markdown]
 # <a id="bins"></a>
@@ -279,7 +276,9 @@ with plots.needs("smooth_spikes"):
     tuned = psth.std(dim=0).mean(dim=0).argsort(descending=True)[:4].tolist()  # differ most between directions
     panels = {f"{'PMd' if session.units_heldin[n] < 2000 else 'M1'}, unit {session.units_heldin[n]}": psth[..., n] for n in tuned}
     title = "Simulated PSTHs by direction of the target"
-    plots.by_direction(session.times, panels, np.unique(octant) * np.pi / 4, "ms from movement onset", "spikes a second", title)
+    around, names = np.unique(octant), ["E", "NE", "N", "NW", "W", "SW", "S", "SE"]
+    labels = "ms from movement onset", "spikes a second"
+    plots.by_direction(session.times, panels, around * np.pi / 4, *labels, title, [names[o] for o in around])
 
 # %% [markdown]
 # <a id="mask"></a>
@@ -360,6 +359,7 @@ with plots.needs("mask_spikes"):
     tables = {"counts": heldin[k], "hidden (35%)": hidden[k].float(), "what the model is shown": shown[k]}
     for ax, (title, values) in zip(axes, tables.items()):
         plots.population(values[:, :40], title=f"{title}, 40 neurons", ax=ax)
+    plots.plt.gcf().axes[4].set_ylabel("1 = hidden")
     print(f"mean count {heldin.mean():.4f}")
     for ratio in (0.2, 0.5, 0.8):
         shown, hidden = mask_spikes(heldin, ratio, seed=1)
@@ -435,7 +435,7 @@ check("masked_poisson_nll")
 
 # %% look="poisson"
 with plots.needs("masked_poisson_nll"):
-    z = torch.linspace(-2.5, 1.8, 60)
+    z = torch.linspace(-2.5, 1.8, 30)
     one = torch.ones(1, 1, 1)
 
     def losses(x, count):
@@ -841,49 +841,74 @@ with plots.needs("NeuralDataTransformer", "train_step", "masked_poisson_nll", "m
 # <a id="tune"></a>
 # ## 11 · From saved weights to rates
 #
-# Two hundred steps are few. Saved weights lie beside the course, made by a script in the repository; the note that the cell prints says on what. **Pretraining and fine-tuning**: parts that fit are loaded, the others start anew, and all learn on.
+# Two hundred steps are few, and one session is little. Two files of saved weights lie beside the course (`assets/models/make_07_ndt.py` made them):
+#
+# - `07_pretrained`: positions and encoder, trained on *six other* simulated sessions. Each had neurons of its own, so each had its own read-in and read-out, which are not kept. You load what fits, start a new read-in and read-out, and **fine-tune** everything on session 0.
+# - `07_ndt`: a whole model of session 0, trained for long. With it the rest of the notebook runs even if you skip the training.
+#
+# **Predict.** The neurons of the six sessions are not ours. What can a pretrained encoder know that is of use here?
+#
+# <details><summary>Answer</summary>
+#
+# How reaches unfold in time: which bins belong together, how wide to average, when activity turns. Which neuron says what must be learned anew. On our session pretraining saves time; after long training the score is the same from scratch. With little data it would matter more.
+#
+# </details>
 
 
 # %%
-def load_saved(model):
-    """Load what fits the model from the saved weights; says what was loaded."""
-    file = Path("../assets/models/07_ndt.safetensors")
+def new_model():
+    """An untrained NeuralDataTransformer for session 0: 122 neurons in, 162 out, width 64, 2 heads, 2 layers."""
+    return NeuralDataTransformer(122, 162, 64, 2, 2, 35, 0.2).to(device).eval()
+
+
+def load_saved(model, name):
+    """Load what fits the model from a file of saved weights; says which parts it took."""
+    file = Path(f"../assets/models/{name}.safetensors")
     if not file.is_file():
         print(f"{file} is missing, so this model starts from scratch; run this notebook from a copy of the whole course.")
         return model
     own, saved = model.state_dict(), load_file(file)
-    fits = {name: values for name, values in saved.items() if name in own and own[name].shape == values.shape}
+    fits = {key: values for key, values in saved.items() if key in own and own[key].shape == values.shape}
     model.load_state_dict(own | fits)
-    parts = sorted({name.split(".")[0] for name in fits})
-    print(f"{file.with_suffix('.origin.txt').read_text(encoding='utf-8').strip()}\n\nloaded: {', '.join(parts)}")
+    print(f"{name}: loaded {', '.join(sorted({key.split('.')[0] for key in fits}))}")
     return model
 
 
-def log_rates(split):
-    """(trials, T, 162) log-rates of a split's trials from the fine-tuned model, nothing hidden."""
-    if "fine-tuned" not in trained:
-        raise NotImplementedError("train the model first")
+def log_rates(split, name="NDT"):
+    """(trials, T, 162) log-rates of a split's trials from a trained model, with nothing hidden."""
+    if name not in trained:
+        raise NotImplementedError("there is no model yet")
     with torch.no_grad():
-        return trained["fine-tuned"](counts[split][..., :122]).cpu()
+        return trained[name](counts[split][..., :122]).cpu()
 
 
 # %% look="tune"
 with plots.needs("NeuralDataTransformer", "train_step", "masked_poisson_nll", "mask_spikes", "bits_per_spike"):
     torch.manual_seed(8)
-    model = NeuralDataTransformer(122, 162, 64, 2, 2, 35, 0.2).to(device)
+    model = load_saved(new_model(), "07_pretrained")
     model.start_at_mean(counts["train"])
-    trained["fine-tuned"], curves["from saved weights"] = fit(load_saved(model), counts["train"], counts["val"], 300, rate=1.5e-3)
-    lines = {name: curves[name] for name in ("masked", "from saved weights")}
-    lines = {name: [curve.get(step, math.nan) for step in range(25, 301, 25)] for name, curve in lines.items()}
-    plots.curves(range(25, 301, 25), lines, "step", "co-bps on validation trials", "Simulated: from scratch, and from saved weights")
-    scores["NDT"] = bits_per_spike(log_rates("test")[..., 122:], torch.tensor(test.heldout))
-    plots.bars(scores, "co-bps on test trials", "Simulated session: held-out neurons of unseen trials", {"oracle": oracle})
+    trained["NDT"], curves["fine-tuned"] = fit(model, counts["train"], counts["val"], 300)
+    lines = {name: curves[name] for name in ("masked", "fine-tuned") if name in curves}
+    lines = {name: [0.0] + [curve.get(step, math.nan) for step in range(25, 301, 25)] for name, curve in lines.items()}
+    lines |= {"smoothing, on the same trials": [0.220] * 13}
+    plots.curves(range(0, 301, 25), lines, "step", "co-bps on validation trials", "Simulated: from scratch (masked), and fine-tuned")
+
+# %% look="scores"
+with plots.needs("NeuralDataTransformer"):
+    trained["saved NDT"] = load_saved(new_model(), "07_ndt")
+    scores |= {
+        name: neural_scores.bits_per_spike(log_rates("test", model)[..., 122:].exp().numpy(), test.heldout)
+        for name, model in {"NDT, fine-tuned 300 steps": "NDT", "NDT, saved, long training": "saved NDT"}.items()
+        if model in trained
+    }
+    trained.setdefault("NDT", trained["saved NDT"])
+    plots.bars(scores, "co-bps on test trials", "Simulated session: held-out neurons, unseen trials", {"oracle": oracle})
 
 # %% [markdown]
 # **Rates of single neurons.** Three held-out neurons in one test trial each. The model has *never* been shown a spike of theirs in this trial; smoothing was given them all. The dots are those spikes.
 
 # %% look="neurons"
-with plots.needs("NeuralDataTransformer", "train_step"):
+with plots.needs("NeuralDataTransformer"):
     inferred = log_rates("test")[..., 122:].exp().numpy() / 0.02  # log-rates become rates, in spikes a second
     busy = test.rates_heldout.std(axis=(0, 1)).argsort()[::-1][:3]
     figure, axes = plots.plt.subplots(1, 3, figsize=(13, 3.3), layout="constrained")
@@ -910,7 +935,7 @@ def principal(rates, k=3):
 
 # %% look="pca"
 COMPASS = ["E", "NE", "N", "NW", "W", "SW", "S", "SE"]
-with plots.needs("NeuralDataTransformer", "train_step"):
+with plots.needs("NeuralDataTransformer"):
     towards = np.round(np.arctan2(*test.target.T[::-1]) / (np.pi / 4)).astype(int) % 8
     chosen = np.concatenate([np.flatnonzero(towards == o)[:4] for o in np.unique(towards)])[:24]
     clouds = {"smoothed spikes": smoothed(test.heldin), "NDT rates": log_rates("test")[..., :122].exp().numpy()}
@@ -1050,16 +1075,17 @@ def decode(name, rates, alphas=alphas, whole=False):
 
 spikes = {split: torch.tensor(smoothed(session.of(split).heldin)) for split in hand}
 true_rates = {s: torch.tensor(np.concatenate([p.rates_heldin, p.rates_heldout], 2)) for s in hand for p in [session.of(s)]}
-with plots.needs("fit_decoder", "NeuralDataTransformer", "train_step"):
+with plots.needs("fit_decoder", "NeuralDataTransformer"):
     decode("smoothed spikes, one bin", spikes, [0.1, 1.0, 10.0])
     decode("whole-trial ridge", spikes, [1.0, 3.0, 10.0, 30.0, 100.0], whole=True)
     decode("true rates, one bin", true_rates)
     decode("NDT rates, one bin", {split: log_rates(split).exp() for split in hand})
+    decode("saved NDT, one bin", {split: log_rates(split, "saved NDT").exp() for split in hand})
     ceiling = velocity.pop("true rates, one bin")
     plots.bars(velocity, "R² of hand velocity on test trials", "Simulated session", {"oracle": ceiling})
 
 # %% look="paths"
-with plots.needs("fit_decoder", "NeuralDataTransformer", "train_step"):
+with plots.needs("fit_decoder", "NeuralDataTransformer"):
     start = torch.tensor(test.position[:, :1]).float()
     panels = {"true": hand["test"]} | {name: decoded[name] for name in velocity}
     walked = {name: (start + 0.02 * v.cumsum(dim=1))[:40] for name, v in panels.items()}
@@ -1070,13 +1096,13 @@ with plots.needs("fit_decoder", "NeuralDataTransformer", "train_step"):
 # <a id="more"></a>
 # ## 13 · More sessions, less data, other choices
 #
-# One session and one seed are an anecdote. The next cells read saved results of longer trainings, from scratch: three fresh sessions with neurons of their own, none of which was used to choose anything; one choice changed at a time; and fewer trials.
+# One session and one seed are an anecdote. The next cells read saved results of longer trainings from scratch: three fresh sessions with neurons of their own, none of which was used to choose anything; one choice changed at a time; and fewer trials of session 0. The *ensemble* is the mean of the rates of several NDTs that differ in their seed alone.
 #
 # **Predict.** With 100 trials instead of 500, which loses more: smoothing or the NDT?
 #
 # <details><summary>Answer</summary>
 #
-# See the last panel. A model with some hundred thousand weights lives on data; smoothing has little to learn. With few trials more masking and early stopping help, and so does pretraining.
+# See the last panel. A model with some ninety thousand weights lives on data; smoothing has little to learn. With few trials, more masking, more dropout and early stopping help.
 #
 # </details>
 
@@ -1088,26 +1114,30 @@ def saved_results():
     if file.is_file():
         return json.loads(file.read_text(encoding="utf-8"))
     print(f"{file} is missing; run this notebook from a copy of the whole course.")
-    return {"sessions": {}, "choices": {}, "sizes": {}}
+    return {}
 
 
 # %% look="sessions"
 results = saved_results()
-if results["sessions"]:
+if results.get("sessions"):
     each = list(results["sessions"].values())
     _, (left, right) = plots.plt.subplots(1, 2, figsize=(12.5, 3), layout="constrained")
-    names = ("smoothing", "factor analysis", "NDT")
-    shares = {name: [s[f"{name} co-bps"] / s["oracle co-bps"] for s in each] for name in names}
-    plots.bars(shares, "co-bps, as a share of the oracle's", f"{len(each)} fresh simulated sessions", ax=left)
-    read = {name: [s[f"{name} velocity"] for s in each] for name in ("smoothing", "whole-trial ridge", "NDT")}
-    plots.bars(read, "R² of hand velocity", "The same sessions", ax=right)
+    for ax, score, names, label in [
+        (left, "co-bps", ("smoothing", "factor analysis", "NDT", "ensemble"), "co-bps ÷ co-bps of the true rates"),
+        (right, "velocity", ("smoothing", "factor analysis", "whole-trial ridge", "NDT", "ensemble"), "R² of hand velocity"),
+    ]:
+        share = [found["oracle co-bps"] if score == "co-bps" else 1.0 for found in each]
+        columns = {name: [found.get(f"{name} {score}", math.nan) / s for found, s in zip(each, share)] for name in names}
+        plots.bars(columns, label, f"{len(each)} fresh simulated sessions, a dot each", ax=ax)
 
 # %% look="choices"
 if results.get("choices") and results.get("sizes"):
     _, (left, right) = plots.plt.subplots(1, 2, figsize=(13, 4), layout="constrained")
-    plots.bars(results["choices"], "co-bps on test trials", "One choice changed (simulated; a dot is a session)", ax=left)
-    sizes = results["sizes"]
+    sessions, sizes = list(results["choices"].values()), results["sizes"]
+    columns = {choice: [found[choice] for found in sessions] for choice in sessions[0]}
+    plots.bars(columns, "co-bps on test trials", "One choice changed (simulated sessions)", ax=left)
     lines = {name: [sizes[n][f"{name} co-bps"] for n in sizes] for name in ("NDT", "smoothing")}
+    lines["oracle"] = [sizes[n].get("oracle co-bps", math.nan) for n in sizes]
     plots.curves([int(n) for n in sizes], lines, "trials to learn from", "co-bps on test trials", "Less data (simulated)", ax=right)
 
 # %% [markdown]
