@@ -82,7 +82,7 @@ def _walk(given: Tree, expected: Tree, near: Observation, label: str) -> Iterato
             yield from _walk(g, e, near, f"{label}[{i}]" if len(expected) > 1 else label)
     elif _is_number(expected) and _is_number(given):
         yield _numbers(np.asarray(given), np.asarray(expected), near, label)
-    elif type(given) is not type(expected) or given != expected:
+    elif isinstance(expected, list | tuple) or type(given) is not type(expected) or given != expected:
         yield Difference(lambda: f"{label}: expected {_form(expected)}, got {_form(given)}.")
 
 

@@ -48,6 +48,7 @@ def test_float32_equals_float64():
         (np.zeros((2, 3)), VALUES, "all of your values are the same"),
         (None, VALUES, "got None (does the function return?)"),
         (VALUES, (VALUES, VALUES), "expected 2 values, got one array"),
+        ((VALUES, VALUES[0]), (VALUES, VALUES, VALUES), "expected 3 values, got 2 values"),
         ((VALUES,), {"a": VALUES}, "expected a dictionary"),
         ({"b": VALUES}, {"a": VALUES}, "missing a and unexpected b"),
         ("", "ValueError", 'expected "ValueError", got nothing'),
