@@ -13,7 +13,7 @@ def checked_windows(x, length, step):
 @misconception(
     "sliding_windows",
     what="The numbers are right, but they were copied.",
-    why="Windows of 40 bins that begin at every bin repeat each number forty times: a recording that fits into memory becomes one that does not.",
+    why="Windows of 40 bins at every bin repeat each number forty times: a recording that fits into memory becomes one that does not.",
 )
 def copied(x, length, step):
     checked_windows(x, length, step)
@@ -38,7 +38,7 @@ def sliding_windows_of(x, length, step):
 @misconception(
     "sliding_windows",
     what="The features come before the bins of a window.",
-    why="That is the order in which PyTorch's own tool hands windows out. A transformer would take features for bins, and attend among electrodes.",
+    why="PyTorch's own tool hands windows out like this. A transformer would take features for bins, and attend among electrodes.",
 )
 def features_first(x, length, step):
     checked_windows(x, length, step)
@@ -171,7 +171,7 @@ def sizes_of(num_windows, fractions, gap):
 @misconception(
     "contiguous_split",
     what="The windows are dealt out at random.",
-    why="Nearly every test window then overlaps with training windows on both sides: even labels that have nothing to do with the data seem to be predicted.",
+    why="Nearly every test window then shares bins with training windows: even labels unrelated to the data seem to be predicted.",
 )
 def shuffled_split(num_windows, fractions, gap):
     train, validation, test = parts_from(num_windows, *sizes_of(num_windows, fractions, gap), gap)
@@ -358,7 +358,7 @@ def steady(sd):
 @misconception(
     "fit_standardizer",
     what="The squared deviations are divided by one less than the number of values.",
-    why="That is the other estimate, and PyTorch's own choice unless told otherwise. With thousands of bins it hardly matters; the docstring says which is meant.",
+    why="That is PyTorch's choice unless told otherwise. With thousands of bins it hardly matters; the docstring says which is meant.",
 )
 def one_less(train):
     values = train.flatten(0, -2)
@@ -582,7 +582,7 @@ def centered_in_place(x, y, alpha):
 @misconception(
     "ridge_fit",
     what="The weights come out with the outputs first.",
-    why="Predictions are made by multiplying data with weights from the right; in this order the product fails or, with as many outputs as features, is wrong.",
+    why="Data are multiplied with weights from the right; in this order the product fails or, with equal numbers of both, is wrong.",
 )
 def outputs_first(x, y, alpha):
     x_mean, y_mean = x.mean(dim=0), y.mean(dim=0)
@@ -648,7 +648,7 @@ class AcausalByDefault(ECoGDecoder):
 @misconception(
     "ECoGDecoder",
     what="The mask says the opposite of what is meant: it marks what may be read, where PyTorch's layers take what may not.",
-    why="Earlier lessons used the other convention. Here a bin is kept from itself and its past, and the last one has nothing left to read.",
+    why="Earlier lessons used the other convention. Here a bin is kept from itself and its past, and the last has nothing left to read.",
 )
 class MarksWhatMayBeRead(ECoGDecoder):
     def forward(self, x):
@@ -695,7 +695,7 @@ class PositionsOfWindows(ECoGDecoder):
 @misconception(
     "ECoGDecoder",
     what="The positions are added to the features, before these are read in.",
-    why="Positions belong to the width of a token. Added to electrodes, they change with the electrodes, and noise and place share the same numbers.",
+    why="Positions belong to tokens. Added to electrodes, they have to be learned anew for each grid, and share numbers with the noise.",
 )
 class PositionsOfFeatures(ECoGDecoder):
     def __init__(self, num_electrodes, d_model, num_heads, num_layers, num_outputs, window, causal=True):
@@ -799,7 +799,7 @@ class WithReLU(ECoGDecoder):
 @misconception(
     "ECoGDecoder",
     what="The feed-forward parts are as wide as PyTorch makes them unless told otherwise.",
-    why="That is meant for tokens thirty times as wide: nine parameters of ten would sit there, with ten minutes of data to learn them from.",
+    why="That is meant for much wider tokens: nine parameters of ten would sit there, with ten minutes of data to learn them from.",
 )
 class DefaultWidth(ECoGDecoder):
     def __init__(self, num_electrodes, d_model, num_heads, num_layers, num_outputs, window, causal=True):
@@ -866,7 +866,7 @@ class TwoLastNorms(ECoGDecoder):
 @misconception(
     "ECoGDecoder",
     what="The outputs are squeezed into probabilities.",
-    why="Velocities have any sign and size. And for classes, the loss takes the logits themselves: squeezed twice, it can never become small.",
+    why="Velocities have any sign and size. And for classes the loss takes the logits themselves: squeezed twice, it stays large.",
 )
 class Squeezed(ECoGDecoder):
     def forward(self, x):
@@ -875,12 +875,33 @@ class Squeezed(ECoGDecoder):
 
 @misconception(
     "ECoGDecoder",
-    what="An input longer than the window is cut, or fails somewhere deep inside.",
-    why="There are no positions for the bins beyond. Silence would give fewer answers than bins; your error can say what to do.",
+    what="An input longer than the window is cut, and only its beginning is answered.",
+    why="Whoever lays the answers beside the labels finds fewer of them, or shifts them against one another without noticing.",
 )
 class CutsSilently(ECoGDecoder):
     def forward(self, x):
         return said(self, tokens_of(self, x[:, : len(self.positions)]), self.blocked)
+
+
+@misconception(
+    "ECoGDecoder",
+    what="An input longer than the window is left for PyTorch to complain about.",
+    why="An error from below speaks of two sizes that do not match; yours can say how long the window is, and what to do.",
+)
+class LengthUnasked(ECoGDecoder):
+    def forward(self, x):
+        tokens = self.dropout(self.read_in(x) + self.positions[: x.shape[1]])
+        return said(self, tokens, self.blocked)
+
+
+@misconception(
+    "ECoGDecoder",
+    what="The mask consists of ones and zeros that are no truth values, so in training it does not hide the future.",
+    why="PyTorch adds such numbers to the scores: a one is a gentle push and no wall. A faster path in evaluation hides the mistake.",
+)
+class PushesInstead(ECoGDecoder):
+    def forward(self, x):
+        return said(self, tokens_of(self, x), self.blocked.to(x.dtype))
 
 
 @misconception(
@@ -1020,7 +1041,7 @@ def always_back_to_training(model, loader):
 @misconception(
     "evaluate",
     what="Gradients are recorded while the model is scored.",
-    why="Every intermediate result is kept for a backward pass that never comes: memory runs out on a long test block. Evaluation mode does not switch this off.",
+    why="Every intermediate result is kept for a backward pass that never comes. Evaluation mode does not switch this off.",
 )
 def records_gradients(model, loader):
     before = model.training
