@@ -452,8 +452,8 @@ def raster(
     times: Sequence[Any], events: Mapping[str, float] | None = None, xlabel: str = "time", title: str = "", ax: Axes | None = None
 ) -> None:
     """Spikes as ticks, a row for each neuron. times: one array a neuron. events: name -> time, marked."""
-    ax = ax or plt.subplots(figsize=(8, 3.6), layout="constrained")[1]
-    ax.eventplot([_array(spikes) for spikes in times], colors=QUERY, linelengths=0.9, linewidths=0.9)
+    ax = ax or plt.subplots(figsize=(8.5, 4.4), layout="constrained")[1]
+    ax.eventplot([_array(spikes) for spikes in times], colors=QUERY, linelengths=1, linewidths=1.2)
     for name, when in (events or {}).items():
         ax.axvline(when, color=KEY, linewidth=1.2, linestyle="--")
         ax.annotate(name, (when, 1.01), xycoords=("data", "axes fraction"), color=KEY, fontsize=9, ha="center", va="bottom")

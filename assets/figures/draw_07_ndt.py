@@ -230,7 +230,7 @@ def bits() -> Canvas:
     c = Canvas("07_bits", "A line of bits per spike: negative, 0 for each neuron's mean, smoothing 0.24, the true rates 0.43", 760, 230)
     x0, unit, y = 230, 1000, 120
     c.arrow(40, y, 735, y, INK, 2)
-    c.text(736, y - 22, "bits per spike", SMALL, MUTED, "end")
+    c.text(736, y + 20, "bits per spike", SMALL, MUTED, "end")
     for value in (-0.1, 0, 0.1, 0.2, 0.3, 0.4):
         c.line(x0 + unit * value, y - 5, x0 + unit * value, y + 5)
         c.text(x0 + unit * value, y + 20, f"{value:g}".replace("-", "−"), SMALL)
