@@ -203,6 +203,7 @@ with plots.needs("bin_spikes"):
 # ![A Gaussian kernel in the middle of a trial and at its edge, where the remaining weights are scaled up; trials stay apart](../assets/figures/07_smooth.svg)
 #
 # *By hand:* counts $(0, 3, 0)$, $\sigma = 1$ bin. In the middle the weights are $0.61, 1, 0.61$, so $3 / 2.21 = 1.36$. At the first bin they are $1, 0.61, 0.14$: $3 \cdot 0.61 / 1.74 = 1.04$.
+#
 # The division matters there: without it the rate would sink toward each edge of each trial.
 #
 # **Trials stay apart.** They stand end to end in memory, but in the recording seconds lie between them. A filter over the concatenated array mixes the end of one trial into the start of the next.
@@ -964,7 +965,10 @@ with plots.needs("NeuralDataTransformer"):
 #
 # $$\min_{W, b} \; \sum \lVert v - W^\top r - b \rVert^2 + \alpha \lVert W \rVert^2 .$$
 #
-# Two decisions are yours. **The lag:** motor cortex leads the hand, so $v_{t + \text{lag}}$ goes with $r_t$. **The penalty** $\alpha$: the larger, the smaller the weights; chosen on trials that the fit has not seen. Neighboring bins of one trial resemble each other, so folds must consist of *whole trials*: a fold of random bins would meet near copies of itself in training (lesson 08 shows how far that can go).
+# Two decisions are yours:
+#
+# - **The lag.** Motor cortex leads the hand, so $v_{t + \text{lag}}$ goes with $r_t$.
+# - **The penalty** $\alpha$. The larger, the smaller the weights; it is chosen on trials that the fit has not seen. Neighboring bins of one trial resemble each other, so folds must be *whole trials*: a fold of random bins would meet near copies of itself in training (lesson 08 shows how far that can go).
 #
 # *By hand:* a trial of 4 bins, lag 1: the pairs are $(r_0, v_1), (r_1, v_2), (r_2, v_3)$. The velocity $v_0$ and the rates $r_3$ stay alone. With 7 trials, trials 0 and 5 make fold 0.
 #
