@@ -930,7 +930,7 @@ with plots.needs("NeuralDataTransformer"):
     figure.suptitle("Simulated held-out neurons", fontsize=11)
 
 # %% [markdown]
-# **The population as a path.** PCA finds the three directions along which 122 rates vary most; each trial becomes a line through that space. **Turn the scenes, and click directions away.** The same 24 test trials, aligned to movement onset (the dot): left smoothed spikes, right your model's rates. Trials of one direction should run together; noise makes them wander.
+# **The population as a path.** PCA finds the three directions along which 122 rates vary most; each trial becomes a line through that space. (Of square roots, so that a few fast neurons do not drown the rest.) **Turn the scenes, and click directions away.** The same test trials, up to four of each direction, with a dot at movement onset: left smoothed spikes, right your model's rates.
 
 
 # %%
@@ -945,16 +945,18 @@ def principal(rates, k=3):
 COMPASS = ["E", "NE", "N", "NW", "W", "SW", "S", "SE"]
 with plots.needs("NeuralDataTransformer"):
     towards = np.round(np.arctan2(*test.target.T[::-1]) / (np.pi / 4)).astype(int) % 8
-    chosen = np.concatenate([np.flatnonzero(towards == o)[:4] for o in np.unique(towards)])[:24]
+    chosen = np.concatenate([np.flatnonzero(towards == o)[:4] for o in np.unique(towards)])
     clouds = {"smoothed spikes": smoothed(test.heldin), "NDT rates": log_rates("test")[..., :122].exp().numpy()}
-    lines = {name: principal(rates)[chosen] for name, rates in clouds.items()}
+    lines = {name: principal(np.sqrt(rates))[chosen] for name, rates in clouds.items()}
     names = [COMPASS[o] for o in towards[chosen]]
-    plots.trajectories(lines, towards[chosen] * np.pi / 4, names, "Simulated: 24 test trials in three dimensions", mark=12).show()
+    plots.trajectories(lines, towards[chosen] * np.pi / 4, names, "Simulated test trials in three dimensions", mark=12).show()
 
 # %% [markdown]
 # Where the figure above does not show (on GitHub, on paper), this is a flat view of it:
 #
-# ![Paths of 24 trials in the first two principal components: tangled for smoothed spikes, bundled by direction for NDT rates](../assets/figures/07_pca.svg)
+# ![Paths of trials in the first two principal components: tangled for smoothed spikes, bundled by direction for NDT rates](../assets/figures/07_pca.svg)
+#
+# Trials of one direction run closer together on the right. The lines are also more jagged: nothing tells the model that rates are smooth, while smoothing can say nothing else.
 #
 # <a id="decode"></a>
 # ## 12 · Reading the hand

@@ -356,11 +356,11 @@ def pca() -> Canvas:
     test = maze.session(0).of("test")
     spikes = torch.tensor(test.heldin)
     towards = np.round(np.arctan2(*test.target.T[::-1]) / (np.pi / 4)).astype(int) % 8
-    chosen = np.concatenate([np.flatnonzero(towards == o)[:4] for o in np.unique(towards)])[:24]
+    chosen = np.concatenate([np.flatnonzero(towards == o)[:4] for o in np.unique(towards)])
     with torch.no_grad():
-        panels = {"smoothed spikes": lesson["smooth_spikes"](spikes, 2.5), "NDT rates": model(spikes)[..., :122].exp()}
+        panels = {"smoothed spikes": lesson["smooth_spikes"](spikes, 2.5).sqrt(), "NDT rates": model(spikes)[..., :122].exp().sqrt()}
     c = Canvas(
-        "07_pca", "24 simulated test trials in two principal components: smoothed spikes tangle, NDT rates bundle by direction", 760, 360
+        "07_pca", "Simulated test trials in two principal components: smoothed spikes tangle, NDT rates bundle by direction", 760, 360
     )
     for i, (title, rates) in enumerate(panels.items()):
         flat = rates.numpy().reshape(-1, 122)
