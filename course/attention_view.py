@@ -121,7 +121,7 @@ def model_view(
     rows = [[(f"{layer}.{head}", weights[layer, head]) for head in range(heads)] for layer in range(layers)]
     name = title or "Attention"
     thumbnail = 84 / max(heads, FEWEST_HEADS) * longest + 10
-    height = 110 + max(layers * thumbnail + 38, 18 * longest + 55)
+    height = 90 + max(layers * thumbnail + 38, 18 * longest + 55)
     return _view(body, name, MODEL_HINT, min(height, 1000), _picture(rows, queries, keys, f"{name}: layer.head"))
 
 
