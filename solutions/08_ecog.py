@@ -102,7 +102,6 @@ print("features:", tuple(features.shape), "= (bins T, electrodes · bands N); ve
 # </details>
 
 # %% look="grid"
-speed = data.y - data.y.mean(axis=0)
 speed = np.hypot(*data.y.T)
 maps = {}
 for band, name in enumerate(ecog.BANDS):
@@ -139,7 +138,7 @@ change = power - power[:, times < -1].mean(axis=1, keepdims=True)
 plots.spectrogram(change, times, frequencies[frequencies <= 180], {"movement": 0.0}, f"Electrode {recording.electrodes[best]} (simulated)")
 
 # %% [markdown]
-# Above 60 Hz power rises, below 30 Hz it falls: the two bands of the maps.
+# Above 60 Hz power rises, below 30 Hz it falls: the two bands of the maps. The second rise is the way back. (At 120 Hz the power line stands still.)
 #
 # **Causal filters.** A filter that runs forward knows the past only. Run forward *and* backward (`sosfiltfilt`, the usual choice in offline work) it has no delay, because
 # it also uses the future. **Predict:** a burst of activity begins at time 0. Where does each kind of band power begin to rise?
@@ -285,6 +284,7 @@ def nearest_neighbors(known, labels, asked, k=3):
 
 # %% look="lie"
 LEAK_WINDOW = 20
+torch.manual_seed(8)
 with plots.needs("sliding_windows"):
     series = (features - features.mean(dim=0)) / features.std(dim=0)
     windows = sliding_windows(series, LEAK_WINDOW, 1)  # (W, 20, N)
@@ -306,8 +306,7 @@ with plots.needs("sliding_windows"):
 #
 # ![Random split: each test window lies between training windows that share its bins. Blocks: a gap between](../assets/figures/08_leak.svg)
 #
-# With a random split every test window overlaps with training windows; on average nearly *all* its samples have been seen. A held-out set that was
-# seen is not held out. Stop here for a moment: this recipe stands in tutorials, and in papers.
+# With a random split practically every sample of a test window lies in some training window too. A held-out set that was seen is not held out. Stop here for a moment: this recipe stands in tutorials, and in papers.
 #
 # **Exercise `contiguous_split`** · difficulty 2/5 · importance 5/5 · 9 minutes · {points:contiguous_split} points
 #
@@ -582,7 +581,7 @@ check("ridge_fit")
 # </details>
 # <details><summary>Hint 2: in words</summary>
 #
-# Do not invert the matrix: PyTorch's linear algebra can solve a system with several right-hand sides at once. The penalty is added on the diagonal only, as an identity matrix times $\alpha$.
+# Do not invert the matrix: PyTorch's linear algebra can solve a system with several right-hand sides at once. The penalty belongs to the diagonal alone.
 #
 # </details>
 #
@@ -716,7 +715,7 @@ check("ECoGDecoder")
 # </details>
 # <details><summary>Hint 2: the mask</summary>
 #
-# A square as large as the window in which everything *above* the diagonal is True; without the causal switch, nothing is. In forward cut it to the bins that came. `persistent=False` keeps it out of saved files.
+# A square as large as the window in which everything *above* the diagonal is True; without the causal switch, nothing is. Let it be boolean: ones and zeros as floats would be *added* to the scores. In forward cut it to the bins that came. `persistent=False` keeps it out of saved files.
 #
 # </details>
 # <details><summary>Hint 3: pseudocode</summary>
@@ -859,7 +858,7 @@ class Windows(Dataset):
 def loaders(x, y):
     """Batches to learn from, some of the same windows to score, and the validation windows."""
     learn = DataLoader(Windows(x, y, TRAIN[::2]), batch_size=64, shuffle=True)
-    return learn, DataLoader(Windows(x, y, TRAIN[::5]), batch_size=256), DataLoader(Windows(x, y, VALIDATION), batch_size=256)
+    return learn, DataLoader(Windows(x, y, TRAIN[::10]), batch_size=256), DataLoader(Windows(x, y, VALIDATION), batch_size=256)
 
 
 def drifting_noise(x):
@@ -911,10 +910,9 @@ def without_dropout(model):
 with plots.needs("ECoGDecoder", "evaluate"):
     torch.manual_seed(8)
     model, losses = without_dropout(ECoGDecoder(192, 64, 4, 2, 2, WINDOW)).to(device), []
-    fit(model, [(x, y)], 120, change=lambda x: x, after=lambda epoch: losses.append(evaluate(model, [(x, y)])))
-    shuffled = [(x, y[torch.randperm(len(y))])]
-    lines = {"this batch": losses[::8], "predicting the mean": [y.var().item()] * 15}
-    plots.curves(range(0, 120, 8), lines, "steps", "mean squared error", "Thirty-two windows by heart (simulated)")
+    fit(model, [(x, y)], 64, change=lambda x: x, after=lambda epoch: losses.append(evaluate(model, [(x, y)])))
+    lines = {"this batch": losses[::4], "predicting the mean": [y.var().item()] * 16}
+    plots.curves(range(1, 65, 4), lines, "steps", "mean squared error", "Thirty-two windows by heart (simulated)")
 
 # %% [markdown]
 # It can. That says the machinery works, and nothing about the brain: it would learn thirty-two *random* answers as well.
@@ -1017,15 +1015,18 @@ bench = json.loads(results.read_text(encoding="utf-8")) if results.is_file() els
 
 def sessions(part):
     """What the benchmark stored of one part, a dict for each session; empty, with a sentence, where it is not here."""
-    if part not in bench:
+    if not bench.get(part):
         print(f"The results of '{part}' are not in {results}: run `make bench-ecog`, or open a copy of the whole course.")
-    return list(bench.get(part, {}).values())
+    return [found for name, found in bench.get(part, {}).items() if name.isdigit()]
 
 
 if honest := sessions("honest"):
     rows = {name: [s[name]["r"] for s in honest] for name in ("ridge", "transformer")}
     chance = float(np.mean([s["ridge"]["chance_r_95"] for s in honest]))
-    plots.bars(rows, "r, mean of x and y", "Five fresh sessions, contiguous split, causal (simulated)", {"chance, 95 %": chance})
+    plots.bars(rows, "r, mean of x and y", "Fresh sessions, contiguous split, causal (simulated)", {"chance, 95 %": chance})
+    gain = bench["honest"]["difference"]
+    low, high = gain["interval"]
+    print(f"transformer less ridge: {gain['mean']:+.2f}, 95 % interval {low:+.2f} to {high:+.2f}, resampling blocks of 10 s")
 if amounts := sessions("minutes"):
     x = [float(minutes) for minutes in amounts[0]]
     lines = {name: [scores[name] for scores in amounts[0].values()] for name in ("ridge", "transformer")}
@@ -1084,7 +1085,7 @@ print(f"class numbers {cross_entropy(scores, classes):.4f}, one-hot rows {by_han
 with plots.needs("ECoGDecoder"):
     torch.manual_seed(8)
     classifier = ECoGDecoder(192, 64, 4, 2, 8, WINDOW).to(device)
-    fit(classifier, loaders(inputs, target)[0], 2, rate=2e-3, loss_of=cross_entropy)
+    fit(classifier, loaders(inputs, target)[0], 3, rate=2e-3, loss_of=cross_entropy)
     classifier.eval()
     with torch.no_grad():
         guess = torch.cat([classifier(windows_at(inputs, part))[:, -1] for part in TEST.split(256)]).argmax(dim=-1)
@@ -1094,8 +1095,7 @@ with plots.needs("ECoGDecoder"):
 
 # %% look="confusion"
 if answers := sessions("targets"):
-    counts = sum(np.array(session["confusion"]) for session in answers)
-    plots.confusion(counts, [str(k) for k in range(8)], "Five sessions: % of each true target (simulated)")
+    plots.confusion(bench["targets"]["confusion"], [str(k) for k in range(8)], "Fresh sessions: % of each true target (simulated)")
     for name in ("transformer", "logistic"):
         print(f"{name:12} accuracy {np.mean([session[name] for session in answers]):.3f}; chance 0.125")
 

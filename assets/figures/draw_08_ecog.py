@@ -82,7 +82,7 @@ def features() -> Canvas:
             c.arrow(393, y, 414, y, INK)
             c.box(417, y - 20, 134, 40, "mean of the bin", color, SMALL)
         c.arrow(553, y, 624, 140 + (y - 140) * 0.36, INK)
-        c.text(600, y - 16 if y < 140 else y + 22 if y > 140 else y - 10, name, SMALL, color)
+        c.text(600 - 10 * (y == 140), y - 16 if y < 140 else y + 22 if y > 140 else y - 10, name, SMALL, color)
     for k in range(3):
         c.rect(628, 92 + 32 * k, 40, 32, PALE[VALUE if k == 2 else WEIGHT], INK, 0)
     c.text(648, 208, "one bin", SMALL + 1, bold=True)
