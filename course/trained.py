@@ -50,8 +50,8 @@ class LanguageModel(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.read = _Tokens(1000, 32, 64)
-        layer = nn.TransformerEncoderLayer(64, 4, 256, 0.1, "gelu", batch_first=True, norm_first=True)
-        self.blocks = nn.TransformerEncoder(layer, 2, nn.LayerNorm(64), enable_nested_tensor=False)
+        block = nn.TransformerEncoderLayer(64, 4, 256, 0.1, "gelu", batch_first=True, norm_first=True)
+        self.blocks = nn.TransformerEncoder(block, 2, nn.LayerNorm(64), enable_nested_tensor=False)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """Tokens (B, T) to logits of the next word (B, T, 1000)."""
@@ -65,8 +65,8 @@ class SpikeModel(nn.Module):
         super().__init__()
         self.embed, self.log_rates = nn.Linear(neurons, width), nn.Linear(width, predicted)
         self.when = nn.Parameter(torch.zeros(bins, width))
-        layer = nn.TransformerEncoderLayer(width, heads, hidden, 0.2, "gelu", batch_first=True, norm_first=True)
-        self.blocks = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
+        block = nn.TransformerEncoderLayer(width, heads, hidden, 0.2, "gelu", batch_first=True, norm_first=True)
+        self.blocks = nn.TransformerEncoder(block, layers, nn.LayerNorm(width), enable_nested_tensor=False)
 
     def forward(self, spikes: torch.Tensor) -> torch.Tensor:
         """Spike counts (B, bins, neurons) to the logarithm of expected counts (B, bins, predicted)."""
