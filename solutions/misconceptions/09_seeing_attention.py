@@ -36,7 +36,7 @@ def _collect(model, inputs, care=None, ask=None, note=None, keep_hooks=False, fi
     weights, each = [], {"need_weights": True, "average_attn_weights": False} if ask is None else ask
     note = note or (lambda layer, args, output: weights.append(output[1]))
     layers = _attentions(model) if layers is None else layers
-    hooks = [layer.register_forward_pre_hook(lambda l, a, k: (a, k | each), with_kwargs=True) for layer in layers]
+    hooks = [layer.register_forward_pre_hook(lambda layer, args, kwargs: (args, kwargs | each), with_kwargs=True) for layer in layers]
     hooks += [layer.register_forward_hook(note) for layer in layers]
     failed = True
     try:
