@@ -552,7 +552,7 @@ def trajectories(panels: Mapping[str, Any], angles: Any, names: Sequence[str], t
                 go.Scatter3d(**dot, mode="markers", marker=marker, legendgroup=name, showlegend=False, hoverinfo="skip"), 1, column
             )
     scene = {f"{axis}axis": {"title": {"text": f"PC {i}"}, "showticklabels": False} for i, axis in enumerate("xyz", 1)}
-    scene["camera"] = {"eye": {"x": 1.3, "y": 1.3, "z": 0.9}}
+    scene["camera"] = {"eye": {"x": 1.65, "y": 1.65, "z": 1.0}, "center": {"x": 0, "y": 0, "z": -0.12}}
     figure.update_scenes(scene)
     figure.update_layout(title=title, height=470, template="plotly_white", margin={"t": 80, "b": 10, "l": 10, "r": 10})
     return figure
