@@ -55,10 +55,9 @@ RELOAD = """() => Promise.all(Array.from(document.querySelectorAll("iframe[srcdo
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with notebooks that were run elsewhere, so that JupyterLab does not trust them, and one of them as a page."""
     folder = tmp_path_factory.mktemp("views")
-    if build.notebook_file(LESSON).is_file():
-        lesson = build.solution_notebook(LESSON)
-        NotebookClient(lesson, kernel_name="python3", timeout=400, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
-        nbformat.write(lesson, folder / f"{LESSON}.ipynb")
+    lesson = build.solution_notebook(LESSON)
+    NotebookClient(lesson, kernel_name="python3", timeout=400, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
+    nbformat.write(lesson, folder / f"{LESSON}.ipynb")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in (LOAD, HEADS, MODEL, CROSS)])
     NotebookClient(notebook, kernel_name="python3", timeout=300).execute()
     assert not [output for cell in notebook.cells for output in cell.outputs if output.output_type != "display_data"]
@@ -211,7 +210,6 @@ def test_a_notebook_that_is_not_trusted_still_shows_the_pictures(browser: "Brows
         assert watched.page.locator("iframe[srcdoc]").count() == 0
 
 
-@pytest.mark.skipif(not build.notebook_file(LESSON).is_file(), reason="lesson 09 is in preparation")
 def test_the_lessons_own_views_can_be_played_with(browser: "Browser", server: Server):
     with page(browser) as watched:
         open_in_lab(watched.page, server, f"{LESSON}.ipynb")
