@@ -462,10 +462,17 @@ def raster(
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def bars(values: Mapping[str, Any], xlabel: str, title: str = "", marks: Mapping[str, float] | None = None, ax: Axes | None = None) -> None:
+def bars(
+    values: Mapping[str, Any],
+    xlabel: str,
+    title: str = "",
+    marks: Mapping[str, float] | None = None,
+    digits: int = 2,
+    ax: Axes | None = None,
+) -> None:
     """Named horizontal bars, from the top, each with its number. values: name -> a number, or several: then their mean, and a dot for each.
 
-    marks: name -> place of a line to compare with.
+    marks: name -> place of a line to compare with. digits: of the numbers, after the point.
     """
     ax = ax or plt.subplots(figsize=(7, 0.9 + 0.42 * len(values)), layout="constrained")[1]
     for row, value in enumerate(values.values()):
@@ -473,7 +480,9 @@ def bars(values: Mapping[str, Any], xlabel: str, title: str = "", marks: Mapping
         ax.barh(row, each.mean(), color=PALE[QUERY], edgecolor=QUERY, height=0.65)
         if len(each) > 1:
             ax.plot(each, np.full(len(each), row), "o", color=QUERY, markersize=4)
-        ax.annotate(f"{each.mean():.2f}", (max(each.max(), 0), row), (7, 0), textcoords="offset points", va="center", fontsize=9, color=INK)
+        ax.annotate(
+            f"{each.mean():.{digits}f}", (max(each.max(), 0), row), (7, 0), textcoords="offset points", va="center", fontsize=9, color=INK
+        )
     for name, place in (marks or {}).items():
         ax.axvline(place, color=KEY, linestyle="--", linewidth=1.4)
         ax.annotate(name, (place, 1.01), xycoords=("data", "axes fraction"), color=KEY, fontsize=9, ha="center", va="bottom")
