@@ -34,6 +34,9 @@ CROSS = """\
 across = [layer[0, :, :6, 8:] / layer[0, :, :6, 8:].sum(dim=-1, keepdim=True) for layer in attention]
 attention_view.head_view(across, tokens[:6], other_tokens=["</script>", *tokens[9:]], title="Across")"""
 
+#: Milliseconds that a busy machine may take to show a notebook.
+PATIENCE = 180_000
+
 #: The token "cat" stands at two places, and a head of layer 2 looks from each to the other.
 CAT, OTHER_CAT = 2, 9
 
@@ -104,11 +107,13 @@ def watched(opened: Watched) -> Watched:
 
 
 def open_in_lab(page: "Page", server: Server, name: str) -> None:
+    page.set_default_timeout(PATIENCE)
     page.goto(server.url(f"lab/tree/{name}?reset"))
     wait_for_kernel(page)
 
 
 def open_in_notebook(page: "Page", server: Server, name: str) -> None:
+    page.set_default_timeout(PATIENCE)
     page.goto(server.url(f"notebooks/{name}"))
     page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell")
 
