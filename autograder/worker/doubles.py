@@ -246,8 +246,8 @@ class Reader(nn.Module):
         super().__init__()
         torch.backends.mha.set_fastpath_enabled(True)  # as in a fresh process
         self.across = nn.MultiheadAttention(width, other_heads, dropout=0.5, batch_first=True)
-        layer = nn.TransformerEncoderLayer(width, heads, width + 1, dropout=0.5, batch_first=True)
-        self.encoder = nn.TransformerEncoder(layer, layers)
+        block = nn.TransformerEncoderLayer(width, heads, width + 1, dropout=0.5, batch_first=True)
+        self.encoder = nn.TransformerEncoder(block, layers)
         self.looks = looks
 
     def forward(self, x, memory=None, padding=None):
