@@ -548,12 +548,12 @@ with plots.needs("bits_per_spike", "mask_spikes"):
 # - **Smoothing**: $x$ is the logarithm of the smoothed counts, one for each held-in neuron.
 # - **Factor analysis**: $x$ are 32 factors, patterns in which the neurons vary together; smoothed square-root counts go in.
 #
-# Widths, factors and penalties were chosen on the validation trials. The ceiling is the **oracle**: the true rates. All training uses 375 trials, all choices 125 others (`val`), and the figures in the bars come from 100 that nothing else touches (`test`).
+# Widths, factors and penalties were chosen beforehand, by fitting 375 trials (`train`) and scoring 125 others (`val`); below, both are used for the fit. The bars are scores on 100 trials that nothing else touches (`test`). The ceiling is the **oracle**: the true rates.
 
 
 # %%
 def poisson_regression(x, counts, penalty):
-    """Fit log-rates that are linear in x (trials, T, M) to counts (trials, T, N); returns the function from x to rates."""
+    """Fit log-rates, linear in x (trials, T, M), to counts (trials, T, N); returns a function x -> rates."""
     x, counts = (torch.as_tensor(values, dtype=torch.float32).flatten(0, 1) for values in (x, counts))
     center, scale = x.mean(dim=0), x.std(dim=0).mean()
     weights = torch.zeros(x.shape[1], counts.shape[1], requires_grad=True)
@@ -1196,14 +1196,15 @@ if results.get("sizes"):
 # Fewer neurons mean other sizes in the model; `session.num_heldin` and `session.num_heldout` tell them. With 100 trials, mask more (0.5 to 0.7), use more dropout, and stop early.
 
 # %% look="own"
-path = None  # for example maze.download("small"), or "my_session.nwb"
-if path is None:
-    print("No recording chosen: set path in this cell. The simulated session stays.")
-else:
-    try:
+recording = None  # "small" to download the real one, or the path of an NWB file
+try:
+    if recording is None:
+        print("No recording chosen: set it in this cell. The simulated session stays.")
+    else:
+        path = maze.download("small") if recording == "small" else recording
         print(maze.load(path, lag_ms=120))
-    except (OSError, maze.MazeFileError) as error:
-        print(f"This file cannot be used: {error}")
+except (OSError, maze.MazeFileError) as error:  # no network, no such file, or not such a recording
+    print(f"That did not work. {error}")
 
 # %% [markdown]
 # <a id="recap"></a>
