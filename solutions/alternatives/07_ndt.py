@@ -195,7 +195,7 @@ class TwoDropouts(nn.Module):
 
     def __init__(self, num_in, num_out, d_model, num_heads, num_layers, trial_length, dropout_p):
         super().__init__()
-        layer = nn.TransformerEncoderLayer(
+        pattern = nn.TransformerEncoderLayer(
             d_model=d_model,
             nhead=num_heads,
             dim_feedforward=d_model * 2,
@@ -204,7 +204,7 @@ class TwoDropouts(nn.Module):
             batch_first=True,
             norm_first=True,
         )
-        self.encoder = nn.TransformerEncoder(layer, num_layers=num_layers, norm=nn.LayerNorm((d_model,)))
+        self.encoder = nn.TransformerEncoder(pattern, num_layers=num_layers, norm=nn.LayerNorm((d_model,)))
         self.positions = nn.Parameter(torch.empty(trial_length, d_model))
         self.read_in, self.read_out = nn.Linear(num_in, d_model), nn.Linear(d_model, num_out)
         self.dropout, self.last_dropout = nn.Dropout(dropout_p), nn.Dropout(dropout_p)
