@@ -102,8 +102,7 @@ def measure_size(size: int, recipe: Recipe, device: str) -> dict[str, float]:
     part = session.select(np.sort(np.concatenate([others[:size], test])))
     model = train(part, recipe, device).model
     ndt = {split: predict([model], part.of(split).heldin) for split in SPLITS}
-    rates, heldout = part.of("test").rates_heldout, part.of("test").heldout
-    found = {"oracle co-bps": neural_scores.bits_per_spike(rates, heldout)}
+    found = {"oracle co-bps": neural_scores.bits_per_spike(part.of("test").rates_heldout, part.of("test").heldout)}
     for name, rates in (("smoothing", baselines.tuned_smoothing(part).rates), ("NDT", ndt)):
         found |= {f"{name} co-bps": _co_bps(part, rates["test"]), f"{name} velocity": _velocity(part, rates)}
     return found
@@ -120,8 +119,9 @@ def compare(sessions: list[dict[str, float]]) -> list[tuple[str, list[float], fl
 
     smoothed = np.maximum(column("smoothing velocity"), column("smoothing tuned for velocity, velocity"))
     rows = []
-    for who, seconds in (("NDT", column("NDT seconds")), (f"ensemble of {MEMBERS}", column("NDT seconds") + column("ensemble seconds"))):
-        bits, velocity = (column(f"{who.split()[0]} {score}") for score in ("co-bps", "velocity"))
+    alone = column("NDT seconds")
+    for name, who, seconds in (("NDT", "NDT", alone), ("ensemble", f"ensemble of {MEMBERS}", alone + column("ensemble seconds"))):
+        bits, velocity = column(f"{name} co-bps"), column(f"{name} velocity")
         rows += [
             (f"co-bps of {who} / smoothing + Poisson regression", list(bits / column("smoothing co-bps")), 1.4, 1.7),
             (f"co-bps of {who} / factor analysis + Poisson regression", list(bits / column("factor analysis co-bps")), 1.35, 1.6),

@@ -1176,7 +1176,7 @@ if results.get("sizes"):
 # - **The velocity jump is mostly context.** On our session smoothing reads about 0.58, the whole-trial ridge 0.77, your fine-tuned NDT as much, and the long-trained one 0.83; on the three fresh sessions ridge and NDT differ by 0.01. So compare with the ridge, not with smoothing alone. What stays is that NDT rates were made *without* the hand.
 # - **Our simulator has the hand's velocity among the signals that drive its neurons.** That velocity can be read from these rates is built in. It says nothing about real cortex.
 # - **Acausal rates cannot be used online**, and say nothing about *when* a neuron knew something (lesson 03).
-# - **Calibration, not copy.** The simulator was tuned until smoothing scored about as on the real *Large* set, where the benchmark's own tutorial reports 0.225 co-bps and an R² of 0.542 for smoothing on validation trials. Scores of the NDT on our sessions are not predictions for real ones.
+# - **Calibration, not copy.** The simulator was tuned on session 0 until smoothing scored about as on the real *Large* set, where the benchmark's own tutorial reports 0.225 co-bps and an R² of 0.542 for smoothing on validation trials. Other simulated populations differ widely: in the three fresh sessions smoothing reaches 0.19 to 0.55 co-bps, and the true rates 0.35 to 0.74. Scores of the NDT on our sessions are not predictions for real ones.
 #
 # **Question** · {points:ndt_claim} points, read by your teacher
 #

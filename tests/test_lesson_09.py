@@ -10,13 +10,7 @@ reference = pytest.importorskip("autograder.grading.reference")
 trained = pytest.importorskip("course.trained")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """The models are small: a second thread costs more than it helps."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

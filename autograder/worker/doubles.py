@@ -193,48 +193,6 @@ class Passing(nn.Module):
         return x
 
 
-MODULES |= {"moody": Moody, "passing": Passing}
-
-
-def shares_memory(result, first, *others):
-    """Whether a tensor, or a NumPy array, lies in the memory of the call's first argument; None for anything else."""
-    if not hasattr(result, "__array__"):
-        return None
-    return torch.as_tensor(result).untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
-
-
-def modes(result, model, *others):
-    """Which of the model's modules are in training mode, the model itself first."""
-    return [module.training for module in model.modules()]
-
-
-def saved(model, *sizes):
-    """For everything that is saved with a model, by name: its mean and its standard deviation."""
-    return {name: [float(values.double().mean()), float(values.double().std())] for name, values in model.state_dict().items()}
-
-
-#: What may be asked after a call, of its result and its arguments.
-AFTERWARDS = {"shares_memory": shares_memory, "modes": modes, "saved": saved}
-
-
-def gradient(result, first, *others):
-    """The gradient of a result of one number by the call's first argument; zeros where the result does not depend on it."""
-    if not (isinstance(result, torch.Tensor) and result.requires_grad):
-        return torch.zeros_like(first)
-    return torch.autograd.grad(result.sum(), first, allow_unused=True, materialize_grads=True)[0]
-
-
-def parameters(result, model, *others):
-    """The model's parameters by name, as the call left them."""
-    return dict(model.named_parameters())
-
-
-AFTERWARDS |= {"gradient": gradient, "parameters": parameters}
-
-#: Lesson 07: the loss of a training step.
-FUNCTIONS |= {"masked_poisson_nll": lambda log_rates, spikes, mask: F.poisson_nll_loss(log_rates[mask], spikes[mask])}
-
-
 class Reader(nn.Module):
     """A stand-in for a model that attends: x (B, T, width) is read by PyTorch's encoder, and then looks at memory (B, S, width).
 
@@ -258,7 +216,39 @@ class Reader(nn.Module):
         return x
 
 
-MODULES["reader"] = Reader
+MODULES |= {"moody": Moody, "passing": Passing, "reader": Reader}
+
+#: Lesson 07: the loss of a training step.
+FUNCTIONS |= {"masked_poisson_nll": lambda log_rates, spikes, mask: F.poisson_nll_loss(log_rates[mask], spikes[mask])}
+
+
+def shares_memory(result, first, *others):
+    """Whether a tensor, or a NumPy array, lies in the memory of the call's first argument; None for anything else."""
+    if not hasattr(result, "__array__"):
+        return None
+    return torch.as_tensor(result).untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
+
+
+def modes(result, model, *others):
+    """Which of the model's modules are in training mode, the model itself first."""
+    return [module.training for module in model.modules()]
+
+
+def saved(model, *sizes):
+    """For everything that is saved with a model, by name: its mean and its standard deviation."""
+    return {name: [float(values.double().mean()), float(values.double().std())] for name, values in model.state_dict().items()}
+
+
+def gradient(result, first, *others):
+    """The gradient of a result of one number by the call's first argument; zeros where the result does not depend on it."""
+    if not (isinstance(result, torch.Tensor) and result.requires_grad):
+        return torch.zeros_like(first)
+    return torch.autograd.grad(result.sum(), first, allow_unused=True, materialize_grads=True)[0]
+
+
+def parameters(result, model, *others):
+    """The model's parameters by name, as the call left them."""
+    return dict(model.named_parameters())
 
 
 def left_behind(result, model, *others):
@@ -278,7 +268,8 @@ def left_behind(result, model, *others):
     }
 
 
-AFTERWARDS["left_behind"] = left_behind
+#: What may be asked after a call, of its result and its arguments.
+AFTERWARDS = {each.__name__: each for each in (shares_memory, modes, saved, gradient, parameters, left_behind)}
 
 #: What is asked even if the call raised.
 AFTER_ERRORS = {"left_behind"}
