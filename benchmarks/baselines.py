@@ -19,10 +19,10 @@ from course import neural_scores
 from course.maze import Session
 
 LEARNED = ("train", "val")  # what a model whose choices are made is fitted on
-SMOOTHING_MS = (40, 50, 60, 80)
+SMOOTHING_MS = (30, 40, 50, 60, 80)
 OFFSETS = (0.05, 0.15, 0.4, 1.0)  # expected counts a bin, added before the logarithm
 GLM_ALPHAS = (0.04, 0.1, 0.25)
-FACTORS = (16, 32, 44, 60)
+FACTORS = (16, 32, 44, 60, 80)
 RIDGE_ALPHAS = tuple(10.0**e for e in (-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2))  # of features scaled to a squared length of one in all
 LOWEST_LOG_RATE, HIGHEST_LOG_RATE = -9.0, 1.5  # predictions are clipped, so that one confident bin cannot ruin a score
 

@@ -1,6 +1,6 @@
 """Lesson 07's transformer beside honest baselines, on simulated sessions that it was never tuned on.
 
-python -m benchmarks.ndt [--parts sessions choices sizes] [--seeds 201 202 203]
+python -m benchmarks.ndt [--parts sessions choices sizes] [--seeds 401 402 403]
 
 `sessions` compares all models on fresh sessions, `choices` changes one choice of the recipe at a time, `sizes` learns from 100, 250 and 500
 trials of the lesson's session. Each figure is stored as soon as it is there; a second run continues. What the lesson shows of them is
@@ -25,7 +25,7 @@ from course.maze import Session, simulate
 from . import baselines
 from .ndt_training import Recipe, fit, predict, train, train_ensemble
 
-FRESH_SESSIONS = (201, 202, 203)
+FRESH_SESSIONS = (401, 402, 403)
 PARTS = ("sessions", "choices", "sizes")
 SIZES = (100, 250, 500)
 MEMBERS = 3

@@ -1,8 +1,10 @@
 """A simulated delayed-reach session: hand paths, latent dynamics, true firing rates, and Poisson spikes.
 
 Everything here is invented, and every figure made from it must say so. The sizes, the spread of firing rates, the speed and extent of the
-reaches and the rise of activity around them follow two published trials of the real recording; the strength of the modulation was set so
-that smoothed spikes predict held-out neurons, and hand velocity, about as well as published for the real one. Nothing else was fitted.
+reaches and the rise of activity around them follow two published trials of the real recording. Three numbers were set on six populations so
+that, on average, smoothed spikes predict held-out neurons and hand velocity about as well as published for the real recording, and do so
+with about as wide a kernel: the depth of the modulation, the weight of the hand's velocity, and how fast the dynamics turn. Nothing else
+was fitted (`python -m benchmarks.maze_calibration` shows it).
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-VERSION = 1
+VERSION = 2
 STEP_MS = 5
 NUM_MAZES, NUM_VERSIONS = 9, 3
 LEAD_MS = 120
@@ -20,10 +22,14 @@ TRIGGER_MS = 150
 """Movement dynamics start so long before the hand does."""
 CURSOR_OFFSET = (0.0, 33.0)
 
-MODULATION = 0.745
-"""Spread of a typical neuron's log-rate. Set by the co-bps of smoothed spikes."""
-KINEMATIC_WEIGHT = 0.345
+MODULATION = 0.695
+"""Standard deviation of a typical neuron's log-rate around the reach. Set by the co-bps of smoothed spikes."""
+DEPTH_SPREAD = 0.1
+"""Standard deviation over neurons of the logarithm of that. Small, so that no few neurons make one session easy and the next hard."""
+KINEMATIC_WEIGHT = 0.335
 """Weight of the hand's own velocity among the latents. Set by the velocity R² of smoothed spikes."""
+ROTATION_HZ = (2.5, 3.5)
+"""How fast the two planes of movement dynamics turn. Set by the width of the kernel that smooths best."""
 MEAN_RATE_HZ, RATE_SHAPE = 3.5, 0.75
 """Mean over neurons around the reach, and the shape of the gamma distribution over neurons."""
 
@@ -96,8 +102,9 @@ def run(seed: int = 0, num_trials: int = 600, num_heldin: int = 122, num_heldout
     progress(0.1)
     unit_ids, in_pmd = _name_units(random, num_heldin + num_heldout)
     heldout, rates_hz = _draw_rates(random, num_heldin, num_heldout)
-    loadings = _draw_loadings(random, in_pmd)
-    log_base = np.log(rates_hz) - _log_mean_modulation(trials, latents, latent_start, loadings)
+    around_reach = _around_reach(trials, latents, latent_start)
+    loadings = _draw_loadings(random, in_pmd, around_reach)
+    log_base = np.log(rates_hz) - _log_mean_modulation(around_reach, loadings)
     spikes = _draw_spikes(random, latents, latent_start, loadings, log_base, lambda share: progress(0.1 + 0.9 * share))
     return Simulation(
         seed=seed, trials=trials, position=[position for position, _ in hand], velocity=[velocity for _, velocity in hand], latents=latents,
@@ -235,11 +242,11 @@ def _preparation(since_target: np.ndarray, since_onset: np.ndarray) -> np.ndarra
 
 
 def _rotation(since_trigger: np.ndarray, initial: np.ndarray) -> np.ndarray:
-    """(steps, 4): two planes that turn at 1.4 and 2.2 Hz and decay, from the state that preparation left."""
+    """(steps, 4): two planes that turn and decay, from the state that preparation left."""
     time = np.clip(since_trigger, 0, None) / 1000
     envelope = (1 - np.exp(-time / 0.04)) * np.exp(-time / 0.30) * 1.4
     planes = []
-    for plane, frequency in enumerate((1.4, 2.2)):
+    for plane, frequency in enumerate(ROTATION_HZ):
         turn = 2 * np.pi * frequency * time
         a, b = initial[2 * plane : 2 * plane + 2]
         planes += [envelope * (a * np.cos(turn) - b * np.sin(turn)), envelope * (a * np.sin(turn) + b * np.cos(turn))]
@@ -300,11 +307,17 @@ def _draw_rates(random: np.random.RandomState, num_heldin: int, num_heldout: int
     return heldout, np.clip(rates, 0.1, None)
 
 
-def _draw_loadings(random: np.random.RandomState, in_pmd: np.ndarray) -> np.ndarray:
+def _around_reach(trials: Trials, latents: list[np.ndarray], latent_start: np.ndarray) -> np.ndarray:
+    """(trials, 140, 18): the latents from 250 ms before to 450 ms after movement onset."""
+    onsets = (trials.move_onset - latent_start) // STEP_MS
+    return np.stack([z[onset - 50 : onset + 90] for z, onset in zip(latents, onsets, strict=True)]).astype(float)
+
+
+def _draw_loadings(random: np.random.RandomState, in_pmd: np.ndarray, around_reach: np.ndarray) -> np.ndarray:
     """(neurons, 18): how strongly each latent moves each neuron's log-rate. PMd prepares more, M1 moves more.
 
-    Every neuron prefers a random direction among the latents of a kind, and neurons differ little in how strongly: if they differed much,
-    the few fastest held-out neurons would make one session easy and the next hard.
+    Every neuron prefers a random direction among the latents of a kind. Then its loadings are scaled to the depth of modulation that was
+    drawn for it: the latents are correlated, so that directions alone would modulate some neurons several times as deeply as others.
     """
     num_units = len(in_pmd)
     weights = np.concatenate([_directions(random, num_units, size) for size in (6, 4, 2, 2, 1, 3)], axis=1)
@@ -313,7 +326,10 @@ def _draw_loadings(random: np.random.RandomState, in_pmd: np.ndarray) -> np.ndar
     weights[:, COMMON] = weights[:, COMMON] * 0.45 + 0.20  # on average activity rises around the reach
     weights[:, KINEMATIC] *= np.where(in_pmd, 0.7, 1.3)[:, None] * KINEMATIC_WEIGHT
     weights[:, FLUCTUATION] *= 0.22
-    return weights * MODULATION * np.exp(0.2 * random.randn(num_units, 1))
+    covariance = np.cov(around_reach.reshape(-1, around_reach.shape[-1]).T)
+    spread = np.sqrt(np.einsum("nz,zy,ny->n", weights, covariance, weights))
+    depth = MODULATION * np.exp(DEPTH_SPREAD * random.randn(num_units))
+    return weights * (depth / spread)[:, None]
 
 
 def _directions(random: np.random.RandomState, num_units: int, size: int) -> np.ndarray:
@@ -322,15 +338,9 @@ def _directions(random: np.random.RandomState, num_units: int, size: int) -> np.
     return directions / np.linalg.norm(directions, axis=1, keepdims=True) * np.sqrt(size)
 
 
-def _log_mean_modulation(trials: Trials, latents: list[np.ndarray], latent_start: np.ndarray, loadings: np.ndarray) -> np.ndarray:
-    """(neurons,): the log of what the latents multiply the rate by, on average from 250 ms before to 450 ms after movement onset."""
-    total, steps = np.zeros(len(loadings)), 0
-    for k, z in enumerate(latents):
-        onset = (trials.move_onset[k] - latent_start[k]) // STEP_MS
-        window = z[onset - 50 : onset + 90].astype(float)
-        total += np.exp(window @ loadings.T).sum(axis=0)
-        steps += len(window)
-    return np.log(total / steps)
+def _log_mean_modulation(around_reach: np.ndarray, loadings: np.ndarray) -> np.ndarray:
+    """(neurons,): the log of what the latents multiply the rate by, on average around the reach."""
+    return np.log(np.mean([np.exp(z @ loadings.T).mean(axis=0) for z in around_reach], axis=0))
 
 
 def _draw_spikes(random, latents, latent_start, loadings, log_base, progress) -> list[np.ndarray]:
