@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from autograder import lessons
@@ -63,11 +64,17 @@ def build(
 
 
 @app.command()
-def audit(lesson: Annotated[str, typer.Option("--lesson", "-l", help="One lesson; all by default.")] = "", as_json: Json = False) -> None:
+def audit(
+    lesson: Annotated[str, typer.Option("--lesson", "-l", help="One lesson; all by default.")] = "",
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Lessons at the same time.")] = 2,
+    as_json: Json = False,
+) -> None:
     """Prove the checks: every misconception rejected and named, every alternative accepted."""
-    from autograder.grading.audit import audit as findings_of
+    from autograder.grading.audit import audit_lessons
 
-    findings = [f for stem in _chosen([lesson] if lesson else None) for f in findings_of(lessons.lesson(stem))]
+    chosen = _chosen([lesson] if lesson else None)
+    of_lessons = track(audit_lessons(chosen, jobs), "auditing", len(chosen), console=Console(stderr=True), transient=True)
+    findings = [finding for _, of_lesson in of_lessons for finding in of_lesson]
     problems = [f for f in findings if f.problem]
     if as_json:
         print(json.dumps([vars(f) | {"margin": f"{f.margin:.3g}"} for f in findings], indent=1))

@@ -1,12 +1,14 @@
 """The proof of the checks: every misconception is rejected and named, every alternative accepted, with a margin on both sides."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 import numpy as np
 
-from autograder import answers
+from autograder import answers, lessons
 from autograder.answers import Recording
 from autograder.compare import margin
 from autograder.grading import catalogue, reference
@@ -37,6 +39,16 @@ class Finding:
     margin: float
     named: str = ""
     problem: str = ""
+
+
+def audit_lessons(stems: Sequence[str], jobs: int) -> Iterator[tuple[str, list[Finding]]]:
+    """Each lesson's findings, in the order of `stems`. `jobs` lessons are audited at the same time, in processes of their own."""
+    with ProcessPoolExecutor(min(jobs, len(stems)), get_context("spawn")) as pool:
+        yield from zip(stems, pool.map(_findings, stems), strict=True)
+
+
+def _findings(stem: str) -> list[Finding]:
+    return list(audit(lessons.lesson(stem)))
 
 
 def audit(lesson: Lesson) -> Iterator[Finding]:
