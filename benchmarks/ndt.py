@@ -40,6 +40,7 @@ CHOICES = {
     "whole time steps masked": {"mask": "timesteps", "mask_ratio": 0.25},
     "whole neurons masked": {"mask": "neurons"},
     "no dropout": {"dropout": 0.0},
+    "two layers": {"num_layers": 2},
     "one layer": {"num_layers": 1},
     "no weight averaging": {"averaging": 0.0},
 }

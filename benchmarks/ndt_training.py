@@ -29,10 +29,10 @@ class Recipe:
 
     d_model: int = 64
     num_heads: int = 2
-    num_layers: int = 2
+    num_layers: int = 4
     dropout: float = 0.2
     mask: str = "elements"  # elements, timesteps, neurons, or none
-    mask_ratio: float = 0.35
+    mask_ratio: float = 0.45
     steps: int = 1200
     batch: int = 32
     learning_rate: float = 2e-3
@@ -53,21 +53,28 @@ class Trained:
 
 
 def train(session: Session, recipe: Recipe, device: str = "cpu") -> Trained:
-    """Train on the train split, find the step that scores best on the val split, and train as long on both."""
+    """Train on the train split, find the step that scores best on the val split, and train as many passes over both."""
     began = time.monotonic()
     first = fit(session.of("train"), session.of("val"), recipe, recipe.steps, device)
-    final = fit(session.of("train", "val"), None, recipe, first.best_step, device)
+    final = fit(session.of("train", "val"), None, *on_both(session, recipe, first.best_step), device)
     return replace(first, model=final.model, seconds=time.monotonic() - began)
 
 
+def on_both(session: Session, recipe: Recipe, best_step: int) -> tuple[Recipe, int]:
+    """The recipe, and the number of steps, that pass over the train and val trials as often as `best_step` did over the train trials."""
+    more = len(session.of("train", "val")) / len(session.of("train"))
+    return replace(recipe, steps=round(recipe.steps * more)), round(best_step * more)
+
+
 def train_ensemble(session: Session, recipe: Recipe, best_step: int, members: int, jobs: int, device: str = "cpu") -> list[nn.Module]:
-    """Models that differ in their seed alone, each trained for `best_step` steps on the train and val splits; `jobs` at a time."""
+    """Models that differ in their seed alone, trained on the train and val splits as long as in `train`; `jobs` at a time."""
     together = session.of("train", "val")
+    recipe, steps = on_both(session, recipe, best_step)
     recipes = [replace(recipe, seed=recipe.seed + 1 + member) for member in range(members)]
     if device == "cuda":
-        return [fit(together, None, r, best_step, device).model for r in recipes]
+        return [fit(together, None, r, steps, device).model for r in recipes]
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        weights = pool.map(_weights_after, repeat(together), recipes, repeat(best_step))
+        weights = pool.map(_weights_after, repeat(together), recipes, repeat(steps))
         return [_with_weights(together, recipe, state) for state in weights]
 
 
@@ -97,7 +104,7 @@ def fit(learn: Session, val: Session | None, recipe: Recipe, steps: int, device:
     model = build(learn, recipe).to(device)
     model.start_at_mean(targets)
     average = copy.deepcopy(model).eval()
-    optimizer = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
+    optimizer = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_cosine(step, recipe))
     result = Trained(average, -np.inf, steps, 0.0, [])
     for step in range(1, steps + 1):

@@ -289,9 +289,9 @@ else:
         print(f"all 35 bins alike would be {1 / 35:.3f}; at lag 0:", {name: round(p[10].item(), 3) for name, p in profiles.items()})
 
 # %% [markdown]
-# One head of the first layer reads a bump of about ±100 ms around the bin: trained on nothing but spikes, the model has found something like the
-# Gaussian with which people smooth spikes by hand. The other reads the recent past. Blanked, a bin is read less by itself, most clearly in head 1 (0.016 falls to
-# 0.005), and its neighbors more. How the rest of the model uses that, this picture does not say.
+# One head of the first layer reads a bump some 120 ms wide, whose middle lies 40 ms before the bin: trained on nothing but spikes, the model has found something
+# like the Gaussian with which people smooth spikes by hand. The other reads the past rather evenly. Blanked, a bin is read less by itself, most clearly in head 1
+# (0.024 falls to 0.011), and its neighbors more. How the rest of the model uses that, this picture does not say.
 #
 # <a id="entropy"></a>
 # ## 4 · Sharp and diffuse heads

@@ -56,7 +56,7 @@ def test_the_saved_model_is_well_above_smoothing_and_below_the_oracle(session, m
     test = session.of("test")
     found = neural_scores.bits_per_spike(log_rates(model, test)[..., session.num_heldin :].exp().numpy(), test.heldout)
     oracle = neural_scores.bits_per_spike(test.rates_heldout, test.heldout)
-    assert 0.30 < found < oracle  # smoothing: 0.244
+    assert 0.27 < found < oracle  # smoothing: 0.188
 
 
 def test_a_pretrained_encoder_fits_the_lessons_model_and_brings_no_neurons(model):
@@ -79,5 +79,5 @@ def test_a_linear_read_out_of_the_whole_trial_takes_most_of_the_jump_in_velocity
     instantaneous = score(*smoothed, [10.0])
     whole = score(*smoothed, [30.0], whole=True)
     ndt = score(log_rates(model, learn).exp(), log_rates(model, test).exp(), [1e-4])
-    assert instantaneous < 0.62 < 0.75 < whole < ndt
+    assert instantaneous < 0.55 < 0.74 < whole < ndt
     assert (whole - instantaneous) > 0.6 * (ndt - instantaneous)

@@ -113,6 +113,14 @@ def test_rates_and_reaches_have_the_statistics_of_the_real_recording():
     assert np.abs(np.concatenate(simulation.position)).max() < 200
 
 
+def test_neurons_are_modulated_about_equally_deeply():
+    simulation = simulate.run(seed=4, num_trials=60)
+    around_reach = simulate._around_reach(simulation.trials, simulation.latents, simulation.latent_start)
+    depth = (around_reach @ simulation.loadings.T).std(axis=(0, 1))  # of each neuron's log-rate
+    assert np.median(depth) == pytest.approx(simulate.MODULATION, rel=0.05)
+    assert np.log(depth).std() == pytest.approx(simulate.DEPTH_SPREAD, abs=0.03)
+
+
 def test_sizes_are_those_of_the_large_recording():
     trials = simulate.run(seed=0, num_trials=600, num_heldin=4, num_heldout=2).trials
     assert [int((trials.split == s).sum()) for s in ("train", "val", "test")] == [375, 125, 100]

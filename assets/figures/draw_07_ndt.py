@@ -227,7 +227,7 @@ def masks() -> Canvas:
 
 def bits() -> Canvas:
     """The scale of bits per spike."""
-    c = Canvas("07_bits", "A line of bits per spike: negative, 0 for each neuron's mean, smoothing 0.24, the true rates 0.43", 760, 230)
+    c = Canvas("07_bits", "A line of bits per spike: negative, 0 for each neuron's mean, smoothing 0.19, the true rates 0.38", 760, 230)
     x0, unit, y = 230, 1000, 120
     c.arrow(40, y, 735, y, INK, 2)
     c.text(736, y + 20, "bits per spike", SMALL, MUTED, "end")
@@ -236,15 +236,15 @@ def bits() -> Canvas:
         c.text(x0 + unit * value, y + 20, f"{value:g}".replace("-", "−"), SMALL)
     for value, lines, color, up in [
         (0, ["null model:", "each neuron's mean"], INK, True),
-        (0.244, ["smoothing +", "regression"], QUERY, True),
-        (0.427, ["oracle:", "the true rates"], KEY, True),
+        (0.188, ["smoothing +", "regression"], QUERY, True),
+        (0.382, ["oracle:", "the true rates"], KEY, True),
     ]:
         c.circle(x0 + unit * value, y, 7, PALE.get(color, "#F6F6F6"), color, 2.2)
         c.lines(x0 + unit * value, y - 52 if up else y + 40, lines, SMALL, color)
     c.arrow(x0 - 20, y + 50, 60, y + 50, WEIGHT, 2)
     c.lines(130, y + 70, ["worse than the mean:", "confident and wrong"], SMALL, WEIGHT)
-    c.arrow(x0 + unit * 0.255, y + 50, x0 + unit * 0.415, y + 50, VALUE, 2)
-    c.text(x0 + unit * 0.335, y + 70, "what is left to win", SMALL, VALUE)
+    c.arrow(x0 + unit * 0.2, y + 50, x0 + unit * 0.37, y + 50, VALUE, 2)
+    c.text(x0 + unit * 0.285, y + 70, "what is left to win", SMALL, VALUE)
     return c
 
 
