@@ -1122,7 +1122,7 @@ with plots.needs("fit_decoder", "NeuralDataTransformer"):
 #
 # <details><summary>Answer</summary>
 #
-# The NDT, by far. With 500 trials it is a third above smoothing in co-bps; with 100, by the same recipe, hardly at all. A model with some ninety thousand weights lives on data; smoothing has little to learn. With few trials, more masking, more dropout and early stopping help.
+# The NDT. With 500 trials it is three fifths above smoothing in co-bps; with 100, by the same recipe, a fifth. A model with some 150,000 weights lives on data; smoothing has little to learn. With few trials, more masking, more dropout and early stopping help.
 #
 # </details>
 

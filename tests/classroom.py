@@ -15,7 +15,7 @@ from autograder.grading.sandbox import Limits
 
 STEM = "03_attention"
 #: Short enough for tests of endless loops, long enough for a busy machine.
-LIMITS = Limits(seconds=4.0)
+LIMITS = Limits(seconds=8.0)
 
 
 @cache
